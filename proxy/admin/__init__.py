@@ -1,0 +1,1 @@
+"""The office: preferences, keys and records over HTTP."""

@@ -1,0 +1,1 @@
+"""Bytes rewritten as they pass."""
