@@ -1,0 +1,41 @@
+"""What can be asked for: a model, where it runs, what it costs, what it can do."""
+
+import datetime as dt
+
+import msgspec
+
+FAMILIES = ("opus", "sonnet", "haiku")
+"""The families that have an alias of their own name (domain.md 5)."""
+
+
+class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Credits per million tokens (domain.md 9)."""
+
+    input: int = 0
+    output: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    cache_read: int = 0
+
+
+class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place a model runs: the provider's name in the configuration, and its id there."""
+
+    provider: str
+    model: str
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model of the catalogue. `id` is what clients send; `context_window` is in tokens."""
+
+    id: str
+    display_name: str
+    developer: str
+    released: dt.date
+    context_window: int
+    max_output_tokens: int
+    family: str | None = None
+    vision: bool = False
+    enabled: bool = True
+    rates: Rates | None = None
+    deployments: tuple[Deployment, ...] = ()
