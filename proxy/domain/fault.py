@@ -1,7 +1,7 @@
 """All that can go wrong, as data.
 
 Only `Fault` crosses a room's door. It is raised where the trouble is known and caught in two
-places: where a reply has not begun (`server/refusal.py` makes it a status and a JSON body) and where
+places: where a reply has not begun (`server/refusal.py`: a status and a JSON body) and where
 it has (`gateway/relay.py` makes it an `event: error`). It never carries a secret: `message` and
 `hint` go to the caller, `detail` to the log.
 """
