@@ -1,0 +1,203 @@
+"""Anthropic itself: the client's bytes with the model exchanged, the answer's with it put back.
+
+Rules of translation.md 4.1 and client-contract.md 15: `anthropic-*` headers go on unchanged, the
+client's credential never does, exactly one of our own is sent. A refusal keeps the provider's
+wording, because clients match on it; what is about *our* credential becomes a 502.
+"""
+
+import email.utils
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from proxy.domain.call import Call, Errand
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.usage import Usage
+from proxy.providers.provider import WholeReply
+from proxy.stream.passthrough import Passthrough
+from proxy.wire.body import Body
+from proxy.wire.fault_body import read_error_body
+from proxy.wire.http import Origin, Piece
+from proxy.wire.messages import read_reply, with_reply_model
+
+_FORWARDED = frozenset(
+    (
+        b"user-agent",
+        b"x-app",
+        b"x-claude-code-session-id",
+        b"x-claude-code-agent-id",
+        b"x-claude-code-parent-agent-id",
+    )
+)
+# These name a workspace and a user of the client's own account, which our credential is not.
+_NOT_FORWARDED = frozenset((b"anthropic-workspace-id", b"anthropic-user-profile-id"))
+_DEFAULT_VERSION = b"anthropic-version: 2023-06-01\r\n"
+_RETRIABLE = {b"true": True, b"false": False}
+
+
+class Anthropic:
+    """A provider that speaks Anthropic's own wire. `credential` is a whole header line's value."""
+
+    def __init__(
+        self,
+        name: str,
+        origin: Origin,
+        prefix: str,
+        *,
+        credential: tuple[str, str],
+        event_bytes_max: int,
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self._event_bytes_max = event_bytes_max
+        path = prefix.removesuffix("/v1") + "/v1/messages"
+        self._target = {
+            Errand.MESSAGE: f"POST {path}".encode(),
+            Errand.COUNT: f"POST {path}/count_tokens".encode(),
+        }
+        self._fixed = (
+            f" HTTP/1.1\r\nhost: {origin.authority}\r\n{credential[0]}: {credential[1]}\r\n"
+            "content-type: application/json\r\naccept: application/json\r\n"
+            "accept-encoding: identity\r\n"
+        ).encode("latin-1")
+
+    def __repr__(self) -> str:
+        return f"Anthropic({self.name!r}, {self.origin.authority!r})"
+
+    def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
+        """The client's body with the upstream's name of the model, under a head of ours."""
+        arrival = call.arrival
+        pieces: list[Piece]
+        if upstream_model == body.model:
+            pieces = [body.raw]
+            size = len(body.raw)
+        else:
+            pieces = body.with_model(msgspec.json.encode(upstream_model))
+            size = sum(map(len, pieces))
+        head = [self._target[arrival.errand]]
+        if arrival.query:
+            head.append(b"?" + arrival.query)
+        head.append(self._fixed)
+        for name, value in arrival.headers.items():
+            if name in _FORWARDED or (
+                name.startswith(b"anthropic-") and name not in _NOT_FORWARDED
+            ):
+                if name == b"anthropic-beta" and b"oauth-" in value:
+                    value = _without_oauth(value)
+                    if not value:
+                        continue
+                head.append(b"%b: %b\r\n" % (name, value))
+        if b"anthropic-version" not in arrival.headers:
+            head.append(_DEFAULT_VERSION)
+        head.append(
+            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (arrival.request_id.encode(), size)
+        )
+        pieces.insert(0, b"".join(head))
+        return pieces
+
+    def pipe(self, call: Call) -> Passthrough:
+        """Events go through; `message_start` gets the resolved model's name."""
+        return Passthrough(
+            msgspec.json.encode(call.model.id), call.arrival.request_id, self._event_bytes_max
+        )
+
+    def reply(self, call: Call, body: bytes) -> WholeReply:
+        """The provider's bytes with the resolved model's name; the count of tokens as it is."""
+        if call.arrival.errand is Errand.COUNT:
+            return WholeReply(body, Usage(), "")
+        try:
+            reply = read_reply(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Fault(
+                Kind.UPSTREAM_BROKEN,
+                "The model provider sent a reply that cannot be read. Try again.",
+                source=Source.UPSTREAM,
+            ) from None
+        usage = Usage()
+        if reply.usage is not None:
+            reply.usage.merge_into(usage)
+        named = with_reply_model(body, reply, msgspec.json.encode(call.model.id))
+        return WholeReply(named, usage, reply.stop_reason or "")
+
+    def fault(
+        self, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
+    ) -> Fault:
+        """The provider's refusal, told to the client (translation.md 7, contract 9.2)."""
+        read = read_error_body(body)
+        if status in (401, 402, 403):
+            said = f"{read[0].type}: {read[0].message}" if read else ""
+            return Fault(
+                Kind.UPSTREAM_BROKEN,
+                "The model provider refused the gateway's own credential.",
+                hint="Please tell the gateway's operator.",
+                detail=f"provider {self.name} answered {status} {said}",
+                source=Source.UPSTREAM,
+                retry=False,
+            )
+        retry = _RETRIABLE.get(headers.get(b"x-should-retry", b""))
+        wait = _retry_after(headers.get(b"retry-after"), now_s)
+        if read is not None and 400 <= status < 600:
+            return Fault(
+                _KINDS.get(status, Kind.UPSTREAM_BROKEN),
+                read[0].message,
+                detail=f"provider {self.name} answered {status} {read[0].type}",
+                source=Source.UPSTREAM,
+                retry=retry,
+                retry_after_s=wait,
+                status=status,
+                error_type=read[0].type,
+                error_body=read[1],
+            )
+        kind = _KINDS.get(status, Kind.UPSTREAM_BROKEN)
+        return Fault(
+            kind,
+            _WORDS.get(kind, f"The model provider answered with status {status}. Try again."),
+            detail=f"provider {self.name} answered {status} without an Anthropic error body",
+            source=Source.UPSTREAM,
+            retry=retry,
+            retry_after_s=wait,
+        )
+
+
+_KINDS = {
+    400: Kind.BAD_REQUEST,
+    404: Kind.NOT_FOUND,
+    408: Kind.UPSTREAM_TIMEOUT,
+    409: Kind.CONFLICT,
+    413: Kind.TOO_LARGE,
+    422: Kind.BAD_REQUEST,
+    429: Kind.RATE_LIMITED,
+    503: Kind.OVERLOADED,
+    504: Kind.UPSTREAM_TIMEOUT,
+    529: Kind.OVERLOADED,
+}
+
+_WORDS = {
+    Kind.BAD_REQUEST: "The model provider refused the request without saying why.",
+    Kind.NOT_FOUND: "The model provider does not know this model or path.",
+    Kind.TOO_LARGE: "The request is too large for the model provider.",
+    Kind.RATE_LIMITED: "The model provider limits the rate of requests. Try again later.",
+    Kind.OVERLOADED: "The model provider is overloaded. Try again later.",
+    Kind.UPSTREAM_TIMEOUT: "The model provider took too long to answer. Try again.",
+}
+
+
+def _without_oauth(betas: bytes) -> bytes:
+    """OAuth betas belong to a login of the client's own, not to our key (translation.md 4.1)."""
+    return b",".join([beta for beta in betas.split(b",") if not beta.strip().startswith(b"oauth-")])
+
+
+def _retry_after(value: bytes | None, now_s: float) -> int | None:
+    """Seconds to wait: a number (rounded up) or an HTTP date; None when absent or unreadable."""
+    if value is None:
+        return None
+    text = value.decode("ascii", "replace").strip()
+    try:
+        return max(0, math.ceil(float(text)))
+    except (ValueError, OverflowError):
+        pass  # not a number: a date, perhaps
+    try:
+        return max(0, math.ceil(email.utils.parsedate_to_datetime(text).timestamp() - now_s))
+    except (ValueError, TypeError, IndexError):
+        return None

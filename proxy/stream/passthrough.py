@@ -1,0 +1,285 @@
+"""Anthropic in, Anthropic out: whole events pushed on as they arrive, usage read in passing.
+
+Owns: where an event ends, the model's name in `message_start`, the usage, the stream's one end.
+Refuses to know: the content of any other event. Output equals input but for the model's name.
+
+Only whole events are pushed on (a client can do nothing with half of one), so an error or a ping of
+ours always stands at an event's border, and a stream cut at any byte ends in one `event: error`.
+Cost per read: a handful of C-level searches. They are safe because JSON holds no raw line end:
+`\\nevent: ` is always a field at the start of a line (translation.md 4.2).
+"""
+
+from enum import Enum
+
+import msgspec
+
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.usage import Usage
+from proxy.wire.fault_body import error_event, read_error_body
+from proxy.wire.messages import read_delta, read_start
+
+STREAMED_BYTES_PER_TOKEN = 26
+"""Wire bytes of a text delta per token it carries: about 112 bytes of frame and 20 of text for five
+tokens. Used only to estimate the output of a stream left before its usage was reported."""
+
+
+class At(Enum):
+    """Where the stream stands."""
+
+    BEGIN = "begin"
+    """Nothing but pings and comments so far."""
+    OPEN = "open"
+    """`message_start` went by."""
+    WHOLE = "whole"
+    """`message_stop` went by; nothing may follow."""
+    FAILED = "failed"
+    """An error ended it; nothing may follow."""
+
+
+class Passthrough:
+    """One streamed reply. `feed` gives what may go on now; after an end it gives nothing more."""
+
+    __slots__ = (
+        "_blank",
+        "_event_bytes_max",
+        "_held",
+        "_name",
+        "_request_id",
+        "at",
+        "fault",
+        "passed_bytes",
+        "stop_reason",
+        "usage",
+    )
+
+    def __init__(self, name: bytes, request_id: str, event_bytes_max: int) -> None:
+        self.at = At.BEGIN
+        self.usage = Usage()
+        self.stop_reason = ""
+        self.fault: Fault | None = None
+        self.passed_bytes = 0
+        self._name = name
+        self._request_id = request_id
+        self._event_bytes_max = event_bytes_max
+        self._held = bytearray()
+        self._blank = b"\n\n"
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may go on, given the next bytes of the provider."""
+        if self.at is At.OPEN:
+            if self._held:
+                # The border is looked for in the new bytes alone: a large event costs no more.
+                if (self._held[-3:] + chunk).rfind(self._blank) < 0:
+                    return self._hold(chunk)
+                chunk = bytes(self._held) + chunk
+                self._held.clear()
+            cut = chunk.rfind(self._blank)
+            if cut < 0:
+                return self._hold(chunk)
+            cut += len(self._blank)
+            if cut != len(chunk):
+                self._held += chunk[cut:]
+                chunk = chunk[:cut]
+            self.passed_bytes += cut
+            if (
+                chunk.find(b"\nevent: message_") < 0
+                and chunk.find(b"\nevent: error") < 0
+                and not chunk.startswith((b"event: message_", b"event: error"))
+            ):
+                return chunk
+            return self._read_marked(chunk)
+        if self.at is At.BEGIN:
+            return self._begin(chunk)
+        return b""
+
+    def finish(self) -> bytes:
+        """The provider's bytes are over: nothing when the stream had its end, else an error."""
+        if self.at is At.WHOLE or self.at is At.FAILED:
+            return b""
+        return self.fail(
+            Fault(
+                Kind.UPSTREAM_BROKEN,
+                "The model provider ended the stream before the message was complete. Try again.",
+                source=Source.UPSTREAM,
+            )
+        )
+
+    def fail(self, fault: Fault) -> bytes:
+        """End the stream with `fault`; the open block is not closed (client-contract.md 8.3)."""
+        assert self.at is At.BEGIN or self.at is At.OPEN, "a finished stream cannot fail"
+        self.at = At.FAILED
+        self.fault = fault
+        self._held.clear()
+        return error_event(fault, self._request_id)
+
+    def estimate_usage(self) -> None:
+        """The stream was left early: let the output count at least for what went by."""
+        if self.at is At.OPEN or self.at is At.FAILED:
+            estimate = self.passed_bytes // STREAMED_BYTES_PER_TOKEN
+            self.usage.output_tokens = max(self.usage.output_tokens, estimate)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of an event that is not whole yet."""
+        return len(self._held)
+
+    def _hold(self, chunk: bytes) -> bytes:
+        self._held += chunk
+        if len(self._held) > self._event_bytes_max:
+            return self.fail(_too_large(self._event_bytes_max))
+        return b""
+
+    def _begin(self, chunk: bytes) -> bytes:
+        """Up to and with `message_start`; its line ends decide how events are parted after it."""
+        held = bytes(self._held) + chunk
+        self._held.clear()
+        passed: list[bytes] = []
+        while True:
+            cut = _first_border(held)
+            if cut < 0:
+                passed.append(self._hold(held))
+                return b"".join(passed)
+            event, held = held[:cut], held[cut:]
+            name = _event_name(event)
+            if name == b"message_start":
+                break
+            if name == b"error":
+                passed.append(self._relay_error(event))
+                return b"".join(passed)
+            if name not in (b"ping", b""):
+                passed.append(self.fail(_broken(f"began with {name.decode('ascii', 'replace')!r}")))
+                return b"".join(passed)
+            passed.append(event)
+        passed.append(self._start(event))
+        if self.at is At.OPEN and held:
+            passed.append(self.feed(held))
+        return b"".join(passed)
+
+    def _start(self, event: bytes) -> bytes:
+        try:
+            start = read_start(_data(event))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self.fail(_broken("its message_start cannot be read"))
+        if start.message.usage is not None:
+            start.message.usage.merge_into(self.usage)
+        self.at = At.OPEN
+        if event.endswith(b"\r\n"):
+            self._blank = b"\r\n\r\n"
+        return _renamed(event, self._name)
+
+    def _read_marked(self, block: bytes) -> bytes:
+        """`block` is whole events, some of which matter: read those, and cut after an end."""
+        at = 0
+        while (begin := _next_marked(block, at, self._blank)) >= 0:
+            at = block.find(self._blank, begin) + len(self._blank)
+            event = block[begin:at]
+            name = _event_name(event)
+            if name == b"message_delta":
+                if not self._read_delta(event):
+                    return block[:begin] + self.fail(_broken("its message_delta cannot be read"))
+            elif name == b"message_stop":
+                self.at = At.WHOLE
+                self._held.clear()
+                return block[:at]
+            elif name == b"message_start":
+                return block[:begin] + self.fail(_broken("it began a second message"))
+            elif name == b"error":
+                return block[:begin] + self._relay_error(event)
+        return block
+
+    def _read_delta(self, event: bytes) -> bool:
+        try:
+            delta = read_delta(_data(event))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        if delta.usage is not None:
+            delta.usage.merge_into(self.usage)
+        if delta.delta is not None and delta.delta.stop_reason:
+            self.stop_reason = delta.delta.stop_reason
+        return True
+
+    def _relay_error(self, event: bytes) -> bytes:
+        read = read_error_body(_data(event))
+        if read is None:
+            return self.fail(_broken("it reported an error that cannot be read"))
+        said, raw = read
+        return self.fail(
+            Fault(
+                Kind.OVERLOADED if said.type == "overloaded_error" else Kind.UPSTREAM_BROKEN,
+                said.message,
+                source=Source.UPSTREAM,
+                error_type=said.type,
+                error_body=raw,
+            )
+        )
+
+
+def _first_border(held: bytes) -> int:
+    """The end of the first event, or -1: after a blank line, in either common line ending."""
+    lf = held.find(b"\n\n")
+    crlf = held.find(b"\r\n\r\n")
+    if lf < 0 and crlf < 0:
+        return -1
+    if lf < 0 or 0 <= crlf < lf:
+        return crlf + 4
+    return lf + 2
+
+
+def _next_marked(block: bytes, at: int, blank: bytes) -> int:
+    """Where the next event that is read begins, or -1. `at` is an event's border."""
+    if block.startswith((b"event: message_", b"event: error"), at):
+        return at
+    message = block.find(b"\nevent: message_", at)
+    error = block.find(b"\nevent: error", at)
+    if message < 0 and error < 0:
+        return -1
+    marked = error if message < 0 or 0 <= error < message else message
+    border = block.rfind(blank, at, marked + 1)
+    return at if border < 0 else border + len(blank)
+
+
+def _event_name(event: bytes) -> bytes:
+    at = 0 if event.startswith(b"event:") else event.find(b"\nevent:") + 1
+    if at == 0 and not event.startswith(b"event:"):
+        return b""
+    end = event.find(b"\n", at)
+    return event[at + 6 : end].strip()
+
+
+def _data(event: bytes) -> bytes:
+    """The event's data; several lines are joined as the SSE grammar says."""
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    return lines[0] if len(lines) == 1 else b"\n".join(lines)
+
+
+def _renamed(event: bytes, name: bytes) -> bytes:
+    """`message_start` with the model's name exchanged.
+
+    Inside a JSON string every quote is escaped, so the first `"model"` after `"message"` can only
+    be a key (translation.md 4.2).
+    """
+    key = event.find(b'"model"', event.find(b'"message"'))
+    begin = event.find(b'"', event.find(b":", key + 7))
+    if key < 0 or begin < 0:
+        return event
+    end = begin + 1
+    while event[end : end + 1] not in (b'"', b""):
+        end += 2 if event[end : end + 1] == b"\\" else 1
+    return event[:begin] + name + event[end + 1 :]
+
+
+def _broken(what: str) -> Fault:
+    return Fault(
+        Kind.UPSTREAM_BROKEN,
+        "The model provider sent a stream that cannot be read. Try again.",
+        detail=f"the stream is broken: {what}",
+        source=Source.UPSTREAM,
+    )
+
+
+def _too_large(event_bytes_max: int) -> Fault:
+    return Fault(
+        Kind.UPSTREAM_BROKEN,
+        f"The model provider sent an event of more than {event_bytes_max} bytes.",
+        source=Source.UPSTREAM,
+    )

@@ -1,0 +1,169 @@
+"""The client's JSON body: its head read once, one value exchanged, everything else left as bytes.
+
+Opaque values stay `msgspec.Raw` views of the body: integers beyond 64 bits, key order and number
+forms survive, and prompt-cache prefixes with them (translation.md D2).
+"""
+
+import msgspec
+
+from proxy.domain.fault import Fault, Kind
+
+_TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+_WHOLE = msgspec.json.Decoder(int)
+_SPACE = b" \t\r\n"
+
+Piece = bytes | memoryview | msgspec.Raw
+
+
+class Body:
+    """A request body with its top level read. `model` is the name as the client wrote it."""
+
+    __slots__ = ("fields", "model", "raw", "streamed")
+
+    def __init__(self, raw: bytes, fields: dict[str, msgspec.Raw]) -> None:
+        self.raw = raw
+        self.fields = fields
+        self.model = _read_model(fields)
+        stream = fields.get("stream")
+        self.streamed = stream is not None and bytes(stream) == b"true"
+
+    def with_model(self, name: bytes) -> list[bytes | memoryview]:
+        """The body with its model exchanged for the JSON string `name`, in pieces, nothing copied.
+
+        The span of the old value is found by walking the top level, whose values' lengths are
+        known. Where the walk does not match (a repeated key, an escaped key) the top level is
+        written anew, which leaves every value's bytes as they were and each key once.
+        """
+        span = self._span_of_model()
+        if span is None:
+            return self._rewritten(name)
+        view = memoryview(self.raw)
+        return [view[: span[0]], name, view[span[1] :]]
+
+    def _span_of_model(self) -> tuple[int, int] | None:
+        raw = self.raw
+        found: tuple[int, int] | None = None
+        at = _after(raw, 0, b"{")
+        for key, value in self.fields.items():
+            quoted = b'"' + key.encode() + b'"'
+            if at < 0 or not raw.startswith(quoted, at):
+                return None
+            at = _after(raw, at + len(quoted), b":")
+            if at < 0:
+                return None
+            end = at + len(memoryview(value))
+            if key == "model":
+                if raw[at:end] != bytes(value):
+                    return None
+                found = (at, end)
+            at = _after(raw, end, b",")
+            if at < 0 and _after(raw, end, b"}") < 0:
+                return None
+        # A comma after the last value would mean a key that the walk has not seen.
+        return found if at < 0 else None
+
+    def _rewritten(self, name: bytes) -> list[bytes | memoryview]:
+        pieces: list[bytes | memoryview] = []
+        opening = b"{"
+        for key, value in self.fields.items():
+            pieces.append(opening + msgspec.json.encode(key) + b":")
+            pieces.append(name if key == "model" else memoryview(value))
+            opening = b","
+        pieces.append(b"}")
+        return pieces
+
+
+def _after(raw: bytes, at: int, mark: bytes) -> int:
+    """Where the text goes on after optional space, `mark` and optional space; -1 without it."""
+    size = len(raw)
+    while at < size and raw[at] in _SPACE:
+        at += 1
+    if raw[at : at + 1] != mark:
+        return -1
+    at += 1
+    while at < size and raw[at] in _SPACE:
+        at += 1
+    return at
+
+
+def read_body(raw: bytes, *, needs_max_tokens: bool) -> Body:
+    """Read the top level of a Messages body.
+
+    Raises Fault 400 worded as Anthropic words it (field path first) for what no provider could
+    make sense of; everything else is left to the provider's own validation (domain.md 14.1).
+    """
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    try:
+        fields = _TOP.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise _not_an_object(raw, problem) from None
+    body = Body(raw, fields)
+    _check_messages(fields.get("messages"))
+    if needs_max_tokens:
+        _check_max_tokens(fields.get("max_tokens"))
+    stream = fields.get("stream")
+    if stream is not None and bytes(stream) not in (b"true", b"false", b"null"):
+        raise _bad("stream: Input should be a valid boolean")
+    if "thread" in fields and bytes(fields["thread"]) != b"null":
+        raise Fault(
+            Kind.BAD_REQUEST,
+            "Message threads are not supported by this gateway. Send the full conversation.",
+            error_code="thread_unsupported_request",
+        )
+    return body
+
+
+def _bad(message: str) -> Fault:
+    return Fault(Kind.BAD_REQUEST, message)
+
+
+def _not_an_object(raw: bytes, problem: Exception) -> Fault:
+    if isinstance(problem, msgspec.ValidationError):
+        return _bad("Input should be a valid dictionary: the request body must be a JSON object")
+    if not raw.strip():
+        return _bad("The request body is empty; send a JSON object")
+    if isinstance(problem, RecursionError):
+        return _bad("The request body is not valid JSON: nested too deeply")
+    return _bad(f"The request body is not valid JSON: {_where(problem)}")
+
+
+def _where(problem: Exception) -> str:
+    if isinstance(problem, UnicodeDecodeError):
+        return "not valid UTF-8"
+    return str(problem).removeprefix("JSON is malformed: ")
+
+
+def _read_model(fields: dict[str, msgspec.Raw]) -> str:
+    model = fields.get("model")
+    if model is None:
+        raise _bad("model: Field required")
+    try:
+        name = _TEXT.decode(model)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _bad("model: Input should be a valid string") from None
+    if not name.strip():
+        raise _bad("model: String should have at least 1 character")
+    return name
+
+
+def _check_messages(messages: msgspec.Raw | None) -> None:
+    if messages is None:
+        raise _bad("messages: Field required")
+    start = bytes(memoryview(messages)[:16]).lstrip()
+    if not start.startswith(b"["):
+        raise _bad("messages: Input should be a valid list")
+    if len(memoryview(messages)) < 64 and not bytes(messages)[1:-1].strip():
+        raise _bad("messages: at least one message is required")
+
+
+def _check_max_tokens(value: msgspec.Raw | None) -> None:
+    if value is None:
+        raise _bad("max_tokens: Field required")
+    try:
+        count = _WHOLE.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _bad("max_tokens: Input should be a valid integer") from None
+    if count < 1:
+        raise _bad("max_tokens: Input should be greater than or equal to 1")
