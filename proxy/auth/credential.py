@@ -1,0 +1,54 @@
+"""From header values to presented keys (client-contract.md 2, domain.md 3.1).
+
+Owns which headers may carry a key and in which order they count. Refuses to know whether a key is
+real: that is the gate's. Pure, on the hot path, and never raises: whatever cannot be a key is
+simply not one, and the gate says so.
+
+Both headers may come together, because machines carry leftover vendor keys and Claude Code's
+`apiKeyHelper` fills both. The Bearer value goes first: it is the one a user sets for a gateway.
+"""
+
+import msgspec
+
+AUTHORIZATION = "Authorization"
+X_API_KEY = "X-Api-Key"
+BOTH = "Authorization and X-Api-Key"
+
+
+class Presented(msgspec.Struct, frozen=True, gc=False):
+    """The keys of one request, in the order they count, never empty strings, at most two.
+
+    `headers_read` names the headers they came from, for the text of a refusal. Where there are no
+    keys it names the header that held something else (Basic, or Bearer where it is not taken), or
+    is empty when none was sent.
+    """
+
+    keys: tuple[bytes, ...]
+    headers_read: str
+    bearer_allowed: bool = True
+
+    def __repr__(self) -> str:
+        # A presented key must not reach a log or a traceback, so it is not shown at all.
+        return f"Presented({len(self.keys)} keys, headers_read={self.headers_read!r})"
+
+
+def read(
+    authorization: bytes | None, x_api_key: bytes | None, *, bearer_allowed: bool = True
+) -> Presented:
+    """What the two raw header values present. Spaces around a key and the case of the word
+    `Bearer` do not matter; an empty header counts as absent."""
+    header_key = x_api_key.strip() if x_api_key else b""
+    if authorization:
+        words = authorization.split(None, 1)
+        if bearer_allowed and len(words) == 2 and words[0].lower() == b"bearer":
+            bearer = words[1].rstrip()
+            if not header_key:
+                return Presented((bearer,), AUTHORIZATION)
+            if header_key == bearer:
+                return Presented((bearer,), BOTH)
+            return Presented((bearer, header_key), BOTH)
+        if words and not header_key:
+            return Presented((), AUTHORIZATION, bearer_allowed)
+    if header_key:
+        return Presented((header_key,), X_API_KEY, bearer_allowed)
+    return Presented((), "", bearer_allowed)
