@@ -1,0 +1,50 @@
+"""Which client is this? A user agent in, a name people recognise out.
+
+Rows are grouped by this label and support asks for it, so it holds no version: versions stay in the
+row's user agent. The known names are those seen on the wire (client-contract.md 12).
+"""
+
+from functools import lru_cache
+
+USER_AGENT_CHARS_MAX = 256
+LABEL_CHARS_MAX = 40
+
+_CLAUDE_CODE_KINDS = (
+    ("claude-desktop", "Claude Desktop"),
+    ("agent-sdk/", "Claude Agent SDK"),
+)
+_BY_START = (
+    ("ai/", "AI SDK"),
+    ("ai-sdk/", "AI SDK"),
+    ("curl/", "curl"),
+    ("opencode/", "OpenCode"),
+)
+_BY_LANGUAGE = (
+    ("/python", "Anthropic Python SDK"),
+    ("/js", "Anthropic TypeScript SDK"),
+)
+
+
+def client_label(user_agent: str) -> str:
+    """The client's name, the agent's own first word if we do not know it, or empty."""
+    return _label(user_agent[:USER_AGENT_CHARS_MAX])
+
+
+@lru_cache(maxsize=512)  # agents are few and come with every request; at most 128 kB is kept
+def _label(user_agent: str) -> str:
+    agent = user_agent.strip().lower()
+    if agent.startswith(("claude-cli/", "claude-code/")):
+        # One engine inside three products; its comment tells them apart.
+        for mark, label in _CLAUDE_CODE_KINDS:
+            if mark in agent:
+                return label
+        return "Claude Code"
+    for start, label in _BY_START:
+        if agent.startswith(start):
+            return label
+    first, _, _ = agent.partition(" ")
+    if "anthropic" in first:  # also AsyncAnthropic, AnthropicBedrock, AnthropicVertex
+        for mark, label in _BY_LANGUAGE:
+            if mark in first:
+                return label
+    return user_agent.strip().partition(" ")[0].partition("/")[0][:LABEL_CHARS_MAX]

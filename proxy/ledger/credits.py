@@ -1,0 +1,67 @@
+"""Usage times rates is credits, in whole micro-credits (domain.md 9).
+
+Knows the formula and who pays; refuses to know where usage or rates come from. Rates are credits
+per million tokens and a micro-credit is a millionth of a credit, so tokens times rate *is* the
+number of micro-credits: nothing is ever divided or rounded.
+"""
+
+from typing import NamedTuple
+
+from proxy.domain.entry import Outcome
+from proxy.domain.model import Rates
+from proxy.domain.usage import Usage
+
+MICRO_PER_CREDIT = 1_000_000
+SEARCH_FEE_CREDITS = 10
+"""What one executed web search costs unless the operator says otherwise."""
+
+
+class Charge(NamedTuple):
+    """Micro-credits of one generation: everything read, everything written, everything done."""
+
+    credits_in: int
+    credits_out: int
+    credits_actions: int
+
+    @property
+    def total(self) -> int:
+        """What the generation costs altogether."""
+        return self.credits_in + self.credits_out + self.credits_actions
+
+
+NOTHING = Charge(0, 0, 0)
+
+
+def is_charged(outcome: Outcome, output_began: bool) -> bool:
+    """Does the caller pay for a generation that ended like this?
+
+    A client that leaves pays only for what had begun to reach it. Our own failure is never theirs
+    to pay, and a provider's is only once it has produced something.
+    """
+    match outcome:
+        case Outcome.COMPLETED | Outcome.PARTIAL:
+            return True
+        case Outcome.CLIENT_GONE:
+            return output_began
+        case Outcome.UPSTREAM_ERROR | Outcome.HOUSE_ERROR:
+            return False
+
+
+def price(
+    usage: Usage, rates: Rates | None, search_fee_credits: int = SEARCH_FEE_CREDITS
+) -> Charge:
+    """What this usage costs. Without rates the tokens are free and the searches are not.
+
+    Thinking tokens are part of `output_tokens`, so they are not counted again.
+    """
+    actions = usage.web_searches * search_fee_credits * MICRO_PER_CREDIT
+    if rates is None:
+        return Charge(0, 0, actions)
+    return Charge(
+        usage.input_tokens * rates.input
+        + usage.cache_write_5m_tokens * rates.cache_write_5m
+        + usage.cache_write_1h_tokens * rates.cache_write_1h
+        + usage.cache_read_tokens * rates.cache_read,
+        usage.output_tokens * rates.output,
+        actions,
+    )
