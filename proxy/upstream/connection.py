@@ -1,0 +1,269 @@
+"""One connection to a provider: one HTTP/1.1 exchange at a time, its answer pushed as it arrives.
+
+Owns: the socket, the parse (llhttp through httptools), the question whether the connection may be
+used again. Refuses to know: what the bytes mean, who waits for them, when to try again.
+
+All of one read is told in one go, in order: head, body, end. Nothing is awaited.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Protocol
+
+import httptools
+
+from proxy.wire.http import Piece
+
+HEAD_BYTES_MAX = 65536
+DRAIN_BYTES_MAX = 65536
+
+
+class Broken(Enum):
+    """Why an exchange ended without a whole answer."""
+
+    STALE = "stale"
+    """A reused connection closed before any byte of an answer: the server had already hung up."""
+    CLOSED = "closed"
+    """The connection closed or was reset."""
+    GARBLED = "garbled"
+    """What came is not HTTP."""
+
+
+class Listener(Protocol):
+    """Who asked. Called from the event loop's read callback; must not block."""
+
+    def head_received(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """The head of the answer; names are lower-case."""
+        ...
+
+    def body_received(self, data: bytes) -> None:
+        """All body bytes of one read."""
+        ...
+
+    def answer_ended(self) -> None:
+        """The answer is whole."""
+        ...
+
+    def answer_broken(self, why: Broken) -> None:
+        """No whole answer will come. Nothing is called afterwards."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """`freed` and `closed` tell the pool: ready for the next exchange, or gone for good.
+
+    `since_s` is the pool's note of when it became free or was left (monotonic seconds).
+    """
+
+    __slots__ = (
+        "_answer_begun",
+        "_answer_whole",
+        "_chunks",
+        "_closed",
+        "_drained_bytes",
+        "_ends_at_eof",
+        "_freed",
+        "_head_bytes",
+        "_head_pending",
+        "_headers",
+        "_listener",
+        "_may_stay",
+        "_parser",
+        "_reused",
+        "_status",
+        "_transport",
+        "busy",
+        "since_s",
+    )
+
+    def __init__(
+        self, freed: Callable[["Connection"], None], closed: Callable[["Connection"], None]
+    ) -> None:
+        self._freed = freed
+        self._closed = closed
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._listener: Listener | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._chunks: list[bytes] = []
+        self._status = 0
+        self._head_bytes = 0
+        self._head_pending = False
+        self._answer_begun = False
+        self._answer_whole = False
+        self._ends_at_eof = False
+        self._may_stay = False
+        self._reused = False
+        self._drained_bytes = 0
+        self.busy = False
+        self.since_s = 0.0
+
+    # ------------------------------------------------------------ asked by the pool and the relay
+
+    def ask(self, request: Sequence[Piece], listener: Listener) -> None:
+        """Send a whole request; the answer goes to `listener`."""
+        assert self._transport is not None and not self.busy
+        self.busy = True
+        self._listener = listener
+        self._headers = {}
+        self._head_bytes = 0
+        self._answer_begun = False
+        self._answer_whole = False
+        self._ends_at_eof = False
+        self._transport.writelines(request)
+
+    def leave(self) -> None:
+        """The listener has what it wants: read the rest of the answer, if little, then be free."""
+        self._listener = None
+        self._drained_bytes = 0
+        self.since_s = 0.0
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Drop the exchange and the connection with it; the listener is told nothing more."""
+        self._listener = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        """Read no more: the other end of the pipe is full."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    @property
+    def left(self) -> bool:
+        """Is it only reading the rest of an answer that nobody waits for?"""
+        return self.busy and self._listener is None
+
+    @property
+    def usable(self) -> bool:
+        """May the next request be sent on it?"""
+        return self._transport is not None and not self.busy and not self._transport.is_closing()
+
+    # ------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket (or the TLS session on it) is ready."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """One read: parse it, then tell the listener."""
+        if not self.busy:
+            self.abort()  # an answer nobody asked for
+            return
+        self._answer_begun = True
+        if self._status == 0:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._break(Broken.GARBLED)
+            return
+        self._tell()
+
+    def eof_received(self) -> bool:
+        """The server sends no more; the transport closes itself."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end of the connection is the end of an answer that states no length."""
+        self._transport = None
+        listener, self._listener = self._listener, None
+        was_busy, self.busy = self.busy, False
+        self._closed(self)
+        if not was_busy or listener is None:
+            return
+        if self._ends_at_eof and exc is None and self._answer_begun:
+            listener.answer_ended()
+        elif self._reused and not self._answer_begun:
+            listener.answer_broken(Broken.STALE)
+        else:
+            listener.answer_broken(Broken.CLOSED)
+
+    # ------------------------------------------------------------ httptools
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header of the answer."""
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; how the body ends follows from it (RFC 9112 section 6.3)."""
+        self._status = self._parser.get_status_code()
+        if self._status < 200:
+            return
+        self._head_pending = True
+        headers = self._headers
+        self._ends_at_eof = (
+            b"content-length" not in headers
+            and b"chunked" not in headers.get(b"transfer-encoding", b"").lower()
+            and self._status not in (204, 304)
+        )
+
+    def on_body(self, data: bytes) -> None:
+        """One piece of the body."""
+        self._chunks.append(data)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole; a 1xx is not yet the answer."""
+        if self._status < 200:
+            self._headers = {}
+            self._status = 0
+            return
+        self._answer_whole = True
+        self._may_stay = self._parser.should_keep_alive()
+
+    # ------------------------------------------------------------ telling
+
+    def _tell(self) -> None:
+        listener = self._listener
+        if self._head_pending:
+            self._head_pending = False
+            if listener is not None:
+                listener.head_received(self._status, self._headers)
+                listener = self._listener
+        elif self._status == 0 and self._head_bytes > HEAD_BYTES_MAX:
+            self._break(Broken.GARBLED)
+            return
+        chunks = self._chunks
+        if chunks:
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            chunks.clear()
+            if listener is None:
+                self._drained_bytes += len(data)
+                if self._drained_bytes > DRAIN_BYTES_MAX:
+                    self.abort()
+                    return
+            else:
+                listener.body_received(data)
+        if self._answer_whole and self.busy:
+            self._end()
+
+    def _end(self) -> None:
+        listener, self._listener = self._listener, None
+        self.busy = False
+        self._reused = True
+        self._status = 0
+        self._head_bytes = 0
+        transport = self._transport
+        if transport is not None:
+            if self._may_stay and not transport.is_closing():
+                self._freed(self)
+            else:
+                transport.close()
+        if listener is not None:
+            listener.answer_ended()
+
+    def _break(self, why: Broken) -> None:
+        listener, self._listener = self._listener, None
+        if self._transport is not None:
+            self._transport.abort()
+        if listener is not None:
+            listener.answer_broken(why)
