@@ -1,0 +1,225 @@
+// Drives one version of Vercel's AI SDK with its Anthropic provider; prints one JSON document.
+//
+//     node ai_sdk.mjs new|old [scene ...]
+//
+// Environment and conduct as in typescript_sdk.mjs. This client posts to BASE/messages and checks
+// every event and block against its own strict shapes, so an invented field shows up as an error.
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const URL_ = process.env.GATEWAY_URL;
+const KEY = process.env.GATEWAY_KEY;
+const KEY_WRONG = process.env.GATEWAY_KEY_WRONG;
+const [age, ...wanted] = process.argv.slice(2);
+
+const installed = pathToFileURL(`${process.env.CLIENTS_NODE}/`);
+const load = (name) => import(import.meta.resolve(name, installed));
+const ai = await load(`ai-${age}`);
+const { createAnthropic } = await load(`ai-sdk-anthropic-${age}`);
+globalThis.AI_SDK_LOG_WARNINGS = false;
+
+const HAIKU = "anthropic.claude-haiku-4-5";
+const OPUS = "anthropic.claude-opus-5-5";
+const ROME = 'CALL:get_weather:{"city":"Rome"} END';
+const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
+
+// The model through the gateway; `wire` notes every exchange.
+function modelOf(name = HAIKU, { wire, ...options } = {}) {
+  const given = "apiKey" in options || "authToken" in options ? {} : { apiKey: KEY };
+  const provider = createAnthropic({
+    baseURL: URL_,
+    ...given,
+    ...options,
+    fetch: async (url, init) => {
+      const response = await fetch(url, init);
+      const headers = new Headers(init.headers);
+      wire?.push({
+        path: url.toString().replace(/^https?:\/\/[^/]+/, ""),
+        status: response.status,
+        version: headers.get("anthropic-version"),
+        credentials: ["authorization", "x-api-key"].filter((name) => headers.has(name)),
+        request_id: response.headers.get("request-id"),
+      });
+      return response;
+    },
+  });
+  return provider(name);
+}
+
+const weather = (ran) =>
+  ai.tool({
+    description: "The weather in a city.",
+    inputSchema: ai.jsonSchema({
+      type: "object",
+      properties: { city: { type: "string" } },
+      required: ["city"],
+      additionalProperties: false,
+    }),
+    execute: async ({ city }) => {
+      ran.push(city);
+      return `${city}: 21 degrees`;
+    },
+  });
+
+// A finished generation as an application sees it.
+async function said(result) {
+  const usage = await result.usage;
+  const response = await result.response;
+  return {
+    text: await result.text,
+    reasoning: (await result.reasoningText) ?? null,
+    finish: await result.finishReason,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    model: response.modelId,
+    id: response.id,
+  };
+}
+
+// A stream read to its end: every part's type, and the errors among them.
+async function heard(result) {
+  const types = new Set();
+  const pieces = [];
+  const errors = [];
+  for await (const part of result.fullStream) {
+    types.add(part.type);
+    if (part.type === "text-delta") pieces.push(part.text);
+    if (part.type === "error") errors.push(failure(part.error));
+    if (part.type === "finish") types.add(`finish:${part.finishReason}`);
+  }
+  return { types: [...types].sort(), pieces, errors };
+}
+
+function failure(error) {
+  return {
+    class: error?.name ?? error?.constructor?.name ?? typeof error,
+    message: error?.message ?? String(error),
+    status: error?.statusCode ?? null,
+    type: error?.data?.error?.type ?? error?.type ?? null,
+    retryable: error?.isRetryable ?? null,
+  };
+}
+
+async function raised(action) {
+  const began = performance.now();
+  try {
+    await action();
+  } catch (error) {
+    return { ...failure(error), seconds: (performance.now() - began) / 1000 };
+  }
+  return { class: null };
+}
+
+const scenes = {
+  async text() {
+    const wire = [];
+    const result = await ai.generateText({ model: modelOf(HAIKU, { wire }), prompt: "Say hello." });
+    return { ...(await said(result)), exchange: wire[0] };
+  },
+
+  async stream() {
+    const result = ai.streamText({ model: modelOf(), prompt: "Say hello." });
+    const parts = await heard(result);
+    return { ...(await said(result)), ...parts };
+  },
+
+  async alias() {
+    const result = await ai.generateText({ model: modelOf("opus"), prompt: "Say hello." });
+    return said(result);
+  },
+
+  async auth_token() {
+    const wire = [];
+    const model = modelOf(HAIKU, { wire, authToken: KEY });
+    const result = await ai.generateText({ model, prompt: "Say hello." });
+    return { ...(await said(result)), exchange: wire[0] };
+  },
+
+  async temperature() {
+    const result = await ai.generateText({
+      model: modelOf(),
+      prompt: "Say hello.",
+      temperature: 0.3,
+    });
+    return said(result);
+  },
+
+  async tool_round() {
+    const ran = [];
+    const wire = [];
+    const asked = {
+      model: modelOf(HAIKU, { wire }),
+      prompt: `${ROME} ${OSLO}`,
+      tools: { get_weather: weather(ran) },
+      stopWhen: ai.stepCountIs(4),
+    };
+    const plain = await ai.generateText(asked);
+    const result = ai.streamText(asked);
+    const parts = await heard(result);
+    return {
+      ran,
+      plain: await said(plain),
+      steps: plain.steps.length,
+      streamed: { ...(await said(result)), ...parts },
+      statuses: wire.map((exchange) => exchange.status),
+    };
+  },
+
+  async thinking() {
+    const result = ai.streamText({
+      model: modelOf(OPUS),
+      prompt: "THINK about it.",
+      providerOptions: { anthropic: { thinking: { type: "adaptive" } } },
+    });
+    const parts = await heard(result);
+    return { ...(await said(result)), ...parts };
+  },
+
+  async structured() {
+    const schema = ai.jsonSchema({
+      type: "object",
+      properties: { city: { type: "string" }, degrees: { type: "integer" } },
+      required: ["city", "degrees"],
+      additionalProperties: false,
+    });
+    const result = await ai.generateText({
+      model: modelOf(OPUS),
+      prompt: "The weather, please.",
+      output: ai.Output.object({ schema }),
+    });
+    return { parsed: result.output, ...(await said(result)) };
+  },
+
+  async errors() {
+    const fail = (prompt, name, options) =>
+      raised(() => ai.generateText({ model: modelOf(name, options), prompt, maxRetries: 0 }));
+    const failStreaming = async (prompt) => {
+      const onError = () => {};
+      const model = modelOf();
+      return heard(ai.streamText({ model, prompt, maxRetries: 0, onError }));
+    };
+    const hello = "Say hello.";
+    return {
+      wrong_key: await fail(hello, HAIKU, { apiKey: KEY_WRONG }),
+      unknown_model: await fail(hello, "no-such-model"),
+      upstream_429: await fail("ERROR 429"),
+      upstream_529: await fail("ERROR 529"),
+      in_stream: await failStreaming("ERRORMID"),
+      broken_off: await failStreaming("BREAK"),
+    };
+  },
+};
+
+const manifest = new URL(`node_modules/ai-${age}/package.json`, installed);
+const { version } = JSON.parse(readFileSync(manifest, "utf8"));
+const seen = { version };
+for (const [name, scene] of Object.entries(scenes)) {
+  if (wanted.length && !wanted.includes(name)) continue;
+  try {
+    seen[name] = await scene();
+  } catch (error) {
+    seen[name] = { failed: String(error), trace: error.stack };
+  }
+}
+process.stdout.write(JSON.stringify(seen));

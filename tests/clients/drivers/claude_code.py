@@ -1,0 +1,263 @@
+"""Drives Claude Code in print mode and prints what it said as one JSON document.
+
+    python claude_code.py PROGRAM [scene ...]
+
+GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG come from the environment. Every run gets a home and a
+working directory of its own and an environment made from nothing, so that neither settings nor
+credentials of whoever runs the tests get in. Where it matters how often the client knocked, a
+witness stands between it and the gateway and writes down what passes. Standard library only.
+"""
+
+import http.client
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+URL = os.environ["GATEWAY_URL"]
+KEY = os.environ["GATEWAY_KEY"]
+KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
+RUN_TIME_MAX_S = 60
+RUNS_AT_ONCE = 2
+
+
+def main():
+    """Play every scene, or those named; two at a time, for each is mostly start-up work."""
+    program, *wanted = sys.argv[1:]
+    names = [n for n in SCENES if not wanted or n in wanted]
+    with ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
+        runs = pool.map(lambda name: play(program, **SCENES[name]), names)
+        seen = dict(zip(names, runs, strict=True))
+    asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+    json.dump({"version": asked.stdout.strip(), **seen}, sys.stdout)
+
+
+def play(program, prompt, flags=(), witnessed=False, **environment):
+    """One run of the client: its exit code, its messages, and what the witness saw."""
+    with tempfile.TemporaryDirectory(prefix="claude-code-") as place:
+        home, work = Path(place, "home"), Path(place, "work")
+        home.mkdir()
+        work.mkdir()
+        witness = Witness() if witnessed else None
+        began = time.monotonic()
+        outcome = run(
+            [program, "-p", "--output-format", "stream-json", "--verbose", *flags, prompt],
+            work,
+            {
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "TMPDIR": place,
+                "LANG": "C.UTF-8",
+                "SHELL": "/bin/sh",
+                "ANTHROPIC_BASE_URL": witness.url if witness else URL,
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "DISABLE_AUTOUPDATER": "1",
+                "DISABLE_TELEMETRY": "1",
+                "DISABLE_ERROR_REPORTING": "1",
+                **environment,
+            },
+        )
+        outcome["seconds"] = time.monotonic() - began
+        outcome["exchanges"] = witness.close() if witness else None
+        outcome["discovered"] = discovered(home)
+        return outcome
+
+
+def run(command, work, environment):
+    """Run the client to its end, or end it with all it started when its time is up."""
+    process = subprocess.Popen(
+        command,
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=RUN_TIME_MAX_S)
+        timed_out = False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        timed_out = True
+    lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    return {
+        "exit": process.returncode,
+        "timed_out": timed_out,
+        "stderr": err[-2000:],
+        **told(lines),
+    }
+
+
+def told(lines):
+    """The parts of the client's own report that the tests look at."""
+    result = next((line for line in lines if line["type"] == "result"), {})
+    messages = [line["message"] for line in lines if line["type"] == "assistant"]
+    results = [
+        block
+        for line in lines
+        if line["type"] == "user" and isinstance(line["message"]["content"], list)
+        for block in line["message"]["content"]
+        if block["type"] == "tool_result"
+    ]
+    blocks = [block for message in messages for block in message["content"]]
+    return {
+        "result": result.get("result"),
+        "is_error": result.get("is_error"),
+        "subtype": result.get("subtype"),
+        "turns": result.get("num_turns"),
+        "usage": result.get("usage"),
+        "models": sorted({message["model"] for message in messages}),
+        "blocks": [block["type"] for block in blocks],
+        "tools": [block["name"] for block in blocks if block["type"] == "tool_use"],
+        "tool_results": [block.get("content") for block in results],
+        "model_asked": next(
+            (line.get("model") for line in lines if line["type"] == "system"), None
+        ),
+        "retries": [line for line in lines if line.get("subtype") == "api_retry"],
+    }
+
+
+def discovered(home):
+    """What the client remembers of the gateway's models: every file of its cache of them."""
+    return {
+        str(found.relative_to(home)): found.read_text(errors="replace")[:5000]
+        for found in home.rglob("*.json")
+        if "model" in found.name
+    }
+
+
+class Witness:
+    """Passes every request on to the gateway and remembers it; replies are relayed as they come."""
+
+    def __init__(self):
+        self._seen = []
+        gateway = urlsplit(URL)
+        seen = self._seen
+
+        class Passage(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.pass_on()
+
+            def do_GET(self):
+                self.pass_on()
+
+            def do_HEAD(self):
+                self.pass_on()
+
+            def pass_on(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                inner = http.client.HTTPConnection(gateway.netloc, timeout=RUN_TIME_MAX_S)
+                try:
+                    headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+                    inner.request(self.command, self.path, body or None, headers)
+                    reply = inner.getresponse()
+                    seen.append(self.note(body, reply.status))
+                    self.relay(reply)
+                finally:
+                    inner.close()
+
+            def note(self, body, status):
+                asked = json.loads(body) if body else {}
+                return {
+                    "method": self.command,
+                    "path": self.path,
+                    "status": status,
+                    "credentials": [n for n in ("authorization", "x-api-key") if n in self.headers],
+                    "version": self.headers.get("anthropic-version"),
+                    "model": asked.get("model"),
+                    "stream": asked.get("stream", False),
+                }
+
+            def relay(self, reply):
+                self.send_response_only(reply.status)
+                for name, value in reply.getheaders():
+                    if name.lower() not in ("transfer-encoding", "connection", "keep-alive"):
+                        self.send_header(name, value)
+                self.send_header("connection", "close")
+                self.end_headers()
+                self.close_connection = True
+                while piece := reply.read1(65536):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+
+            def log_message(self, *_):
+                """Nothing: standard output is the document."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Passage)
+        self.url = f"http://127.0.0.1:{self._server.server_port}{gateway.path}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        """Stop listening; what passed by."""
+        self._server.shutdown()
+        self._server.server_close()
+        return self._seen
+
+
+BASH = 'CALL:Bash:{"command":"echo hi-from-bash-$((40+2))","description":"Say hi"} END'
+TOKEN = {"ANTHROPIC_AUTH_TOKEN": KEY}
+
+SCENES = {
+    "auth_token": {"prompt": "Say hello.", **TOKEN},
+    "api_key": {"prompt": "Say hello.", "ANTHROPIC_API_KEY": KEY, "witnessed": True},
+    "both_token_good": {
+        "prompt": "Say hello.",
+        "ANTHROPIC_AUTH_TOKEN": KEY,
+        "ANTHROPIC_API_KEY": KEY_WRONG,
+        "witnessed": True,
+    },
+    "tool_round": {"prompt": BASH, "flags": ("--allowedTools", "Bash"), **TOKEN},
+    "opus": {
+        "prompt": "Say hello.",
+        "flags": ("--model", "opus"),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "thinking": {"prompt": "THINK about it.", "flags": ("--model", "opus"), **TOKEN},
+    "product_id": {
+        "prompt": "Say hello.",
+        "flags": ("--model", "anthropic.claude-haiku-4-5"),
+        **TOKEN,
+    },
+    "other_vendor": {
+        "prompt": "Say hello.",
+        "flags": ("--model", "moonshot.kimi-k2-thinking"),
+        **TOKEN,
+    },
+    "discovery": {
+        "prompt": "Say hello.",
+        "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
+        "witnessed": True,
+        **TOKEN,
+    },
+    "wrong_key": {
+        "prompt": "Say hello.",
+        "ANTHROPIC_AUTH_TOKEN": KEY_WRONG,
+        "witnessed": True,
+    },
+    "unknown_model": {
+        "prompt": "Say hello.",
+        "flags": ("--model", "no-such-model"),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "in_stream_error": {"prompt": "ERRORMID", "witnessed": True, **TOKEN},
+    "refused_400": {"prompt": "ERROR 400", "witnessed": True, **TOKEN},
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,495 @@
+"""Drives one version of the Python `anthropic` SDK and prints what it saw as one JSON document.
+
+Run with that SDK's folder on PYTHONPATH and GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG in the
+environment. Each scene writes down what an application would see; judging is the tests' work. One
+scene that fails unexpectedly is recorded as such and does not stop the others.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+import traceback
+
+import anthropic
+import pydantic
+
+URL = os.environ["GATEWAY_URL"]
+KEY = os.environ["GATEWAY_KEY"]
+KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
+HAIKU = "anthropic.claude-haiku-4-5"
+OPUS = "anthropic.claude-opus-5-5"
+KIMI = "moonshot.kimi-k2-thinking"
+IS_NEW = int(anthropic.__version__.split(".")[0]) >= 2
+
+WEATHER = {
+    "name": "get_weather",
+    "description": "The weather in a city.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+ROME = 'CALL:get_weather:{"city":"Rome"} END'
+OSLO = 'CALL:get_weather:{"city":"Oslo"} END'
+
+
+class Wire:
+    """Every exchange of one client: what was asked and how it was answered."""
+
+    def __init__(self):
+        self.exchanges = []
+
+    def note(self, response):
+        """Hook of the HTTP client, called when the headers of a reply have arrived."""
+        request = response.request
+        try:
+            body = json.loads(request.content or b"null")
+        except ValueError:
+            body = None
+        self.exchanges.append(
+            {
+                "method": request.method,
+                "path": request.url.raw_path.decode(),
+                "status": response.status_code,
+                "version": request.headers.get("anthropic-version"),
+                "credentials": [n for n in ("authorization", "x-api-key") if n in request.headers],
+                "thread": (body or {}).get("thread", {}).get("type"),
+                "messages": len((body or {}).get("messages", [])),
+                "retry_allowed": response.headers.get("x-should-retry"),
+                "request_id": response.headers.get("request-id"),
+                "x_request_id": response.headers.get("x-request-id"),
+                "content_type": response.headers.get("content-type"),
+                "requested_model": response.headers.get("x-hatz-requested-model"),
+                "resolved_via": response.headers.get("x-hatz-resolved-via"),
+            }
+        )
+
+
+def client_of(wire=None, **options):
+    """A client of this SDK; `wire` notes its exchanges."""
+    options.setdefault("base_url", URL)
+    if not {"api_key", "auth_token"} & set(options):
+        options["api_key"] = KEY
+    if wire is not None:
+        hooks = {"response": [wire.note]}
+        options["http_client"] = anthropic.DefaultHttpxClient(event_hooks=hooks)
+    return anthropic.Anthropic(**options)
+
+
+def ask(text, model=HAIKU, **more):
+    """The arguments of a plain request."""
+    return {
+        "model": model,
+        "max_tokens": 256,
+        "messages": [{"role": "user", "content": text}],
+        **more,
+    }
+
+
+def said(message):
+    """A message as an application sees it."""
+    return {
+        "id": message.id,
+        "type": message.type,
+        "role": message.role,
+        "model": message.model,
+        "stop_reason": message.stop_reason,
+        "text": "".join(b.text for b in message.content if b.type == "text"),
+        "thinking": "".join(b.thinking for b in message.content if b.type == "thinking"),
+        "signatures": [b.signature for b in message.content if b.type == "thinking"],
+        "tools": [
+            {"id": b.id, "name": b.name, "input": b.input}
+            for b in message.content
+            if b.type == "tool_use"
+        ],
+        "blocks": [b.type for b in message.content],
+        "input_tokens": message.usage.input_tokens,
+        "output_tokens": message.usage.output_tokens,
+        "request_id": getattr(message, "_request_id", None),
+    }
+
+
+def raised(action, wire=None):
+    """The exception an action ends in, as an application sees it."""
+    began = time.monotonic()
+    try:
+        action()
+    except anthropic.APIError as error:
+        body = error.body if isinstance(error.body, dict) else {}
+        inner = body.get("error") if isinstance(body.get("error"), dict) else body
+        return {
+            "class": type(error).__name__,
+            "classes": [c.__name__ for c in type(error).__mro__],
+            "status": getattr(error, "status_code", None),
+            "request_id": getattr(error, "request_id", None),
+            "type": inner.get("type"),
+            "message": inner.get("message"),
+            "body": error.body,
+            "seconds": time.monotonic() - began,
+            "exchanges": wire.exchanges if wire else None,
+        }
+    return {"class": None, "seconds": time.monotonic() - began}
+
+
+def scene_text():
+    wire = Wire()
+    message = client_of(wire).messages.create(**ask("Say hello."))
+    return {**said(message), "exchange": wire.exchanges[0]}
+
+
+def scene_stream_helper():
+    wire = Wire()
+    with client_of(wire).messages.stream(**ask("Say hello.")) as stream:
+        pieces = list(stream.text_stream)
+        message = stream.get_final_message()
+    return {**said(message), "pieces": pieces, "exchange": wire.exchanges[0]}
+
+
+def scene_stream_raw():
+    events = list(client_of().messages.create(**ask("Say hello."), stream=True))
+    deltas = [e.usage for e in events if e.type == "message_delta"]
+    return {
+        "types": [e.type for e in events],
+        "model": events[0].message.model,
+        "input_tokens_first": events[0].message.usage.input_tokens,
+        "output_tokens_last": deltas[-1].output_tokens,
+    }
+
+
+def scene_stream_long():
+    with client_of().messages.stream(**ask("LONG 400", max_tokens=4096)) as stream:
+        pieces = list(stream.text_stream)
+        message = stream.get_final_message()
+    return {
+        **said(message),
+        "pieces": len(pieces),
+        "characters": len("".join(pieces)),
+    }
+
+
+def scene_asynchronous():
+    async def talk():
+        async with anthropic.AsyncAnthropic(base_url=URL, api_key=KEY) as client:
+            plain, streamed = await asyncio.gather(
+                client.messages.create(**ask("Say hello.")), stream(client)
+            )
+            listed = [m.id async for m in client.models.list(limit=2)]
+        return {"plain": said(plain), "streamed": said(streamed), "listed": listed}
+
+    async def stream(client):
+        async with client.messages.stream(**ask("Say hello.")) as stream:
+            return await stream.get_final_message()
+
+    return asyncio.run(talk())
+
+
+def scene_model_names():
+    names = {
+        "exact": OPUS,
+        "alias": "opus",
+        "native": "claude-opus-5-5",
+        "native_dated": "claude-haiku-4-5-20251001",
+        "long_context": "claude-sonnet-5-5[1m]",
+        "other_vendor": KIMI,
+    }
+    seen = {}
+    for way, name in names.items():
+        wire = Wire()
+        client = client_of(wire)
+        message = client.messages.create(**ask("Say hello.", model=name))
+        with client.messages.stream(**ask("Say hello.", model=name)) as stream:
+            streamed = stream.get_final_message().model
+        seen[way] = {
+            "asked": name,
+            "model": message.model,
+            "streamed": streamed,
+            "requested_model": wire.exchanges[0]["requested_model"],
+            "resolved_via": wire.exchanges[0]["resolved_via"],
+        }
+    return seen
+
+
+def scene_count_tokens():
+    client = client_of()
+    messages = [{"role": "user", "content": "How long is this?"}]
+    short = client.messages.count_tokens(model=HAIKU, messages=messages)
+    tools = client.messages.count_tokens(model=HAIKU, messages=messages, tools=[WEATHER])
+    beta = client.beta.messages.count_tokens(model="haiku", messages=messages)
+    return {
+        "short": short.input_tokens,
+        "with_tools": tools.input_tokens,
+        "beta_alias": beta.input_tokens,
+        "request_id": short._request_id,
+    }
+
+
+def scene_models():
+    wire = Wire()
+    client = client_of(wire)
+    pages = [m.id for m in client.models.list(limit=2)]
+    requests = [e["path"] for e in wire.exchanges]
+    whole = client.models.list(limit=1000)
+    first = whole.data[0]
+    one = client.models.retrieve(HAIKU)
+    return {
+        "paged": pages,
+        "requests": requests,
+        "whole": [m.id for m in whole.data],
+        "has_more": whole.has_more,
+        "first": first.to_dict(mode="json"),
+        "one": one.to_dict(mode="json"),
+        "alias": client.models.retrieve("opus").id,
+        "unknown": raised(lambda: client.models.retrieve("no-such-model")),
+        "slash": raised(lambda: client.models.retrieve("vertex_ai/claude")),
+        "slash_path": wire.exchanges[-1]["path"],
+    }
+
+
+def scene_tool_round():
+    def run(streamed):
+        client = client_of()
+
+        def turn(messages):
+            asked = {"model": HAIKU, "max_tokens": 512, "tools": [WEATHER], "messages": messages}
+            if not streamed:
+                return client.messages.create(**asked)
+            with client.messages.stream(**asked) as stream:
+                return stream.get_final_message()
+
+        messages = [{"role": "user", "content": f"{ROME} {OSLO}"}]
+        first = turn(messages)
+        results = [
+            {
+                "type": "tool_result",
+                "tool_use_id": b.id,
+                "content": f"{b.input['city']}: 21 degrees",
+            }
+            for b in first.content
+            if b.type == "tool_use"
+        ]
+        messages += [
+            {"role": "assistant", "content": first.content},
+            {"role": "user", "content": results},
+        ]
+        return {"first": said(first), "second": said(turn(messages))}
+
+    return {"plain": run(False), "streamed": run(True)}
+
+
+def scene_thinking():
+    client = client_of()
+    asked = ask("THINK about it.", model=OPUS, thinking={"type": "adaptive"})
+    with client.messages.stream(**asked) as stream:
+        kinds = [e.delta.type for e in stream if e.type == "content_block_delta"]
+        streamed = stream.get_final_message()
+    plain = client.messages.create(**asked)
+    asked["messages"] += [
+        {"role": "assistant", "content": plain.content},
+        {"role": "user", "content": "And now?"},
+    ]
+    return {
+        "streamed": said(streamed),
+        "deltas": sorted(set(kinds)),
+        "plain": said(plain),
+        "next": said(client.messages.create(**asked)),
+    }
+
+
+def scene_wide_request():
+    """Fields only an Anthropic upstream needs to understand must arrive there, not be refused."""
+    client = client_of()
+    message = client.beta.messages.create(
+        **ask([{"type": "text", "text": "Say hello.", "cache_control": {"type": "ephemeral"}}]),
+        system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        metadata={"user_id": "u" * 200},
+        stop_sequences=["\n\nEND"],
+        betas=["context-management-2025-06-27"],
+        context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        extra_body={"a_field_of_the_future": {"deep": [1, 2.50, None]}},
+        extra_headers={"anthropic-beta": "context-management-2025-06-27,unknown-2031-01-01"},
+    )
+    return said(message)
+
+
+def scene_temperature():
+    """The old API version takes sampling parameters; the new one knows them no more."""
+    if IS_NEW:
+        return {"skipped": "2026-10-21 has no temperature"}
+    return said(client_of().messages.create(**ask("Say hello.", temperature=0.3, top_p=0.9)))
+
+
+class Answer(pydantic.BaseModel):
+    """What structured output is asked for."""
+
+    city: str
+    degrees: int
+
+
+def scene_structured():
+    client = client_of()
+    message = client.messages.parse(**ask("The weather, please."), output_format=Answer)
+    return {"parsed": message.parsed_output.model_dump(), **said(message)}
+
+
+def scene_tool_runner():
+    wire = Wire()
+    ran = []
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """The weather in a city.
+
+        Args:
+            city: Its name.
+        """
+        ran.append(city)
+        return f"{city}: 21 degrees"
+
+    def run(**more):
+        runner = client_of(wire).beta.messages.tool_runner(
+            **ask(f"{ROME} {OSLO}"), tools=[get_weather], **more
+        )
+        return runner
+
+    message = run().until_done()
+    plain, wire.exchanges = wire.exchanges, []
+    streamed = None
+    for turn in run(stream=True):
+        streamed = turn.get_final_message()
+    return {
+        "last": said(message),
+        "ran": ran,
+        "exchanges": plain,
+        "streamed": said(streamed),
+        "streamed_exchanges": wire.exchanges,
+    }
+
+
+def scene_credentials():
+    def through(**options):
+        wire = Wire()
+        client = client_of(wire, **options)
+        message = client.messages.create(**ask("Say hello."))
+        return {"text": said(message)["text"], "credentials": wire.exchanges[0]["credentials"]}
+
+    return {
+        "api_key": through(api_key=KEY),
+        "auth_token": through(auth_token=KEY, api_key=None),
+        "both_equal": through(
+            api_key=KEY,
+            default_headers={"X-Api-Key": KEY, "Authorization": f"Bearer {KEY}"},
+        ),
+        "only_bearer_good": through(
+            api_key=KEY,
+            default_headers={"X-Api-Key": KEY_WRONG, "Authorization": f"Bearer {KEY}"},
+        ),
+        "only_x_api_key_good": through(
+            api_key=KEY,
+            default_headers={"X-Api-Key": KEY, "Authorization": f"bearer {KEY_WRONG}"},
+        ),
+    }
+
+
+def scene_spellings():
+    client = client_of()
+    body = ask("Say hello.")
+
+    def post(path, body):
+        return client.post(path, body=body, cast_to=dict[str, object])
+
+    count = {"model": HAIKU, "messages": body["messages"]}
+    twice = client_of(base_url=f"{URL}/v1")
+    return {
+        "messages": post("/messages", body),
+        "messages_query": post("/v1/messages?beta=true", body),
+        "count": post("/messages/count_tokens", count),
+        "models": client.get("/models", cast_to=dict[str, object]),
+        "model": client.get(f"/models/{HAIKU}", cast_to=dict[str, object]),
+        "slash_ended": said(client_of(base_url=f"{URL}/").messages.create(**ask("Say hello.")))[
+            "text"
+        ],
+        "v1_twice": try_twice(twice),
+    }
+
+
+def try_twice(client):
+    """A base URL that already ends in /v1: either it works or the refusal says what to set."""
+    try:
+        return {"text": said(client.messages.create(**ask("Say hello.")))["text"]}
+    except anthropic.NotFoundError as error:
+        return {"refused": error.message}
+
+
+def scene_request_id():
+    wire = Wire()
+    message = client_of(wire).messages.create(
+        **ask("Say hello."), extra_headers={"X-Request-ID": "drive-me_42"}
+    )
+    refusal = raised(
+        lambda: client_of().messages.create(
+            **ask("Say hello.", model="no-such-model"),
+            extra_headers={"X-Request-ID": "drive-me_43"},
+        )
+    )
+    return {"message": message._request_id, "exchange": wire.exchanges[0], "refusal": refusal}
+
+
+def scene_errors():
+    def fail(text="Say hello.", client=None, **more):
+        wire = Wire()
+        maker = client or {}
+        target = client_of(wire, **maker)
+        return raised(lambda: target.messages.create(**{**ask(text), **more}), wire)
+
+    def fail_streaming(text):
+        def run():
+            with client_of(max_retries=0).messages.stream(**ask(text)) as stream:
+                heard.extend(stream.text_stream)  # keeps what came before a failure
+
+        heard = []
+        return {**raised(run), "heard": "".join(heard)}
+
+    once = {"max_retries": 0}
+    return {
+        "wrong_key": fail(client={"api_key": KEY_WRONG}),
+        "wrong_key_models": raised(lambda: client_of(api_key=KEY_WRONG).models.list()),
+        "unknown_model": fail(model="no-such-model"),
+        "unknown_path": raised(lambda: client_of().get("/v1/files", cast_to=dict[str, object])),
+        "no_messages": fail(messages=[]),
+        "messages_no_list": fail(messages="hello"),
+        "upstream_400": fail("ERROR 400"),
+        "upstream_401": fail("ERROR 401"),
+        "upstream_403": fail("ERROR 403"),
+        "upstream_404": fail("ERROR 404"),
+        "upstream_413": fail("ERROR 413"),
+        "upstream_429": fail("ERROR 429", once),
+        "upstream_500": fail("ERROR 500", once),
+        "upstream_503": fail("ERROR 503", once),
+        "upstream_529": fail("ERROR 529", once),
+        "upstream_529_streaming": fail_streaming("ERROR 529"),
+        "upstream_429_retried": fail("ERROR 429", {"max_retries": 1}),
+        "in_stream": fail_streaming("ERRORMID"),
+        "broken_off": fail_streaming("BREAK"),
+    }
+
+
+def main():
+    """Play every scene, or those named on the command line; print the document."""
+    seen = {"version": anthropic.__version__}
+    wanted = sys.argv[1:]
+    for name, scene in list(globals().items()):
+        if not name.startswith("scene_") or (wanted and name.removeprefix("scene_") not in wanted):
+            continue
+        try:
+            seen[name.removeprefix("scene_")] = scene()
+        except Exception as error:  # noqa: BLE001  the tests judge; the other scenes go on
+            trace = traceback.format_exc()
+            seen[name.removeprefix("scene_")] = {"failed": repr(error), "trace": trace}
+    json.dump(seen, sys.stdout, default=repr)
+
+
+if __name__ == "__main__":
+    main()
