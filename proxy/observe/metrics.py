@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from proxy.domain.entry import Entry
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -83,6 +85,19 @@ class Metrics(msgspec.Struct):
         if counts is None:
             counts = self.models[model_id] = ModelCounts()
         return counts
+
+    def generation(self, entry: Entry) -> None:
+        """One generation ended."""
+        counts = self.model(entry.model)
+        counts.outcomes[entry.outcome] = counts.outcomes.get(entry.outcome, 0) + 1
+        counts.attempts += entry.attempts
+        counts.input_tokens += entry.input_tokens
+        counts.output_tokens += entry.output_tokens
+        counts.cache_read_tokens += entry.cache_read_tokens
+        counts.cache_write_tokens += entry.cache_write_5m_tokens + entry.cache_write_1h_tokens
+        counts.total.observe(entry.total_ms / 1000)
+        if entry.first_byte_ms is not None:
+            counts.first_byte.observe(entry.first_byte_ms / 1000)
 
     def reply(self, route: str, status: int) -> None:
         """One reply went out."""

@@ -96,6 +96,12 @@ class Pool:
         """A leased connection that was not used."""
         self._freed(connection)
 
+    def distrust(self) -> None:
+        """One free connection turned out to be dead; the others are as old: drop them all."""
+        free, self._free = self._free, []
+        for connection in free:
+            connection.abort()
+
     def forget(self, taker: Taker) -> None:
         """The taker left; what is being connected for it serves the next."""
         try:

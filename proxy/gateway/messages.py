@@ -1,0 +1,135 @@
+"""The walk of a messages or count_tokens request: who, what, where to; then it is carried.
+
+    key -> caller -> body's head -> model -> deployments -> relay
+
+With the key in memory and a pooled connection at hand the walk runs from the last body byte to the
+provider's socket without one `await` (performance.md 2.4); an unknown key takes a task.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from proxy.auth.credential import Presented, read
+from proxy.auth.gate import Gate
+from proxy.catalog.refresh import Shelf
+from proxy.domain.call import Arrival, Call, Errand
+from proxy.domain.caller import Caller
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.refusal import Refusal
+from proxy.gateway.means import Means, Route
+from proxy.gateway.outlet import Outlet
+from proxy.gateway.relay import Relay
+from proxy.gateway.tasks import Tasks
+from proxy.ledger.client_label import client_label
+from proxy.wire.body import read_body
+
+_NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
+ASKED_CHARS_MAX = 256
+
+
+class Messages:
+    """Begins every short-lane request. `routes` (by model id) is swapped whole on a reload."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        shelf: Shelf,
+        routes: Mapping[str, Sequence[Route]],
+        means: Means,
+        tasks: Tasks,
+    ) -> None:
+        self.routes = routes
+        self._gate = gate
+        self._shelf = shelf
+        self._means = means
+        self._tasks = tasks
+
+    def begin(self, arrival: Arrival, outlet: Outlet) -> None:
+        """Take the walk with `arrival`; its reply goes to `outlet`."""
+        headers = arrival.headers
+        presented = read(headers.get(b"authorization"), headers.get(b"x-api-key"))
+        try:
+            caller = self._gate.recall(presented, arrival.received_ms)
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault)
+            return
+        if caller is None:
+            self._tasks.start(self._look_up(arrival, outlet, presented), "look up a key")
+        else:
+            self._walk(arrival, outlet, caller)
+
+    async def _look_up(self, arrival: Arrival, outlet: Outlet, presented: Presented) -> None:
+        try:
+            caller = await self._gate.lookup(presented, arrival.received_ms)
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault)
+            return
+        except OSError as problem:
+            self._refuse(arrival, outlet, _cannot_tell(problem))
+            return
+        if not outlet.gone:
+            self._walk(arrival, outlet, caller)
+
+    def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
+        asked = ""
+        try:
+            body = read_body(arrival.body, needs_max_tokens=arrival.errand is Errand.MESSAGE)
+            asked = body.model
+            found = self._shelf.current.resolve(asked, caller)
+            routes = self.routes.get(found.model.id)
+            if not routes:
+                raise _nowhere(found.model.id)
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault, caller, asked)
+            return
+        streamed = body.streamed and arrival.errand is Errand.MESSAGE
+        call = Call(arrival, caller, found.model, found.asked, found.via, streamed)
+        Relay(self._means, call, body, routes, outlet).begin()
+
+    def _refuse(
+        self,
+        arrival: Arrival,
+        outlet: Outlet,
+        fault: Fault,
+        caller: Caller = _NOBODY,
+        asked: str = "",
+    ) -> None:
+        """Tell the client, and keep a support record where the key's owner is known."""
+        if caller is not _NOBODY:
+            self._means.books.record_refusal(
+                Refusal(
+                    request_id=arrival.request_id,
+                    at=arrival.received_ms,
+                    status=fault.status,
+                    error_type=fault.error_type,
+                    reason=fault.reason,
+                    tenant_id=caller.tenant_id,
+                    user_id=caller.user_id,
+                    key_id=caller.key_id,
+                    requested_model=asked[:ASKED_CHARS_MAX],
+                    client=client_label(arrival.text(b"user-agent")),
+                    path=arrival.path.decode("ascii", "replace"),
+                )
+            )
+        if not outlet.gone:
+            outlet.refuse(fault)
+
+
+def _nowhere(model_id: str) -> Fault:
+    return Fault(
+        Kind.UNAVAILABLE,
+        f"The model {model_id} is temporarily unavailable: no provider that serves it is set up.",
+        hint="Choose another model or tell the gateway's operator.",
+        source=Source.HOUSE,
+        retry=False,
+        reason="upstream_unavailable",
+    )
+
+
+def _cannot_tell(problem: OSError) -> Fault:
+    return Fault(
+        Kind.UNAVAILABLE,
+        "The gateway cannot check keys at the moment. Try again.",
+        detail=f"the key store failed: {problem}",
+        source=Source.HOUSE,
+        retry_after_s=1,
+    )

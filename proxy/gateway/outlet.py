@@ -1,0 +1,53 @@
+"""The writing end of a reply, as the walk sees it. Implemented by `server/outlet.py`."""
+
+from typing import Protocol
+
+from proxy.domain.call import Call
+from proxy.domain.entry import Outcome
+from proxy.domain.fault import Fault
+
+
+class Reader(Protocol):
+    """Whoever fills an outlet and must know how it drains."""
+
+    def client_gone(self) -> None:
+        """The client left; nothing more can be written."""
+        ...
+
+    def client_full(self) -> None:
+        """The client reads slower than we write: stop the source."""
+        ...
+
+    def client_ready(self) -> None:
+        """It caught up."""
+        ...
+
+
+class Outlet(Protocol):
+    """One reply. After `refuse`, `answer` or `end_stream` nothing more is called."""
+
+    gone: bool
+
+    def serve(self, call: Call, reader: Reader) -> None:
+        """From now on `reader` is told what the client does; the reply's head names the call."""
+        ...
+
+    def refuse(self, fault: Fault) -> None:
+        """The reply is an error with its own status."""
+        ...
+
+    def answer(self, body: bytes, outcome: Outcome) -> None:
+        """The reply is one JSON document."""
+        ...
+
+    def open_stream(self) -> None:
+        """The reply is a stream; its head goes out with the first write."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """The next events."""
+        ...
+
+    def end_stream(self, data: bytes, outcome: Outcome) -> None:
+        """The last events. After any outcome but COMPLETED the connection is closed behind them."""
+        ...

@@ -1,0 +1,502 @@
+"""One call carried to a provider and back: pushed, not pulled.
+
+The upstream connection calls us from its read callback and we write into the client's transport:
+no task wakes, no future is made, nothing is awaited per chunk (performance.md 2.1). Owns: where the
+call stands, which deployment is tried, when the client is committed to a 200, pings, deadlines, and
+that every generation is written down exactly once before its last byte is sent.
+Refuses to know: HTTP, JSON, sockets.
+
+    LEASING -> ASKED -> HOLDING -> STREAMING -> ENDED        a streamed reply
+                     -> COLLECTING            -> ENDED        a whole reply, or a refusal's body
+    any of the first four -> LEASING                          the next deployment of the same model
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from proxy.domain.call import Call, Errand
+from proxy.domain.entry import Outcome
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.usage import Usage
+from proxy.gateway.means import Means, Route
+from proxy.gateway.outlet import Outlet
+from proxy.ledger.tab import Tab
+from proxy.stream.passthrough import At as StreamAt
+from proxy.stream.passthrough import Passthrough
+from proxy.upstream.connection import Broken, Connection
+from proxy.upstream.retry import Next, after_break, after_fault
+from proxy.wire.body import Body
+from proxy.wire.events import PING
+from proxy.wire.fault_body import error_event
+
+REFUSAL_BYTES_MAX = 1 << 20
+CLIENT_GONE_STATUS = 499
+"""What the row of a call says whose client left before a status was sent; nginx's convention."""
+
+
+class At(Enum):
+    """Where the call stands."""
+
+    LEASING = "leasing"
+    ASKED = "asked"
+    HOLDING = "holding"
+    STREAMING = "streaming"
+    COLLECTING = "collecting"
+    ENDED = "ended"
+
+
+class Relay:
+    """Listener of the upstream connection, taker at the pool, reader of the outlet."""
+
+    __slots__ = (
+        "_at",
+        "_began_s",
+        "_body",
+        "_call",
+        "_collected",
+        "_collected_bytes",
+        "_committed",
+        "_connection",
+        "_heard",
+        "_heard_s",
+        "_last",
+        "_means",
+        "_outcome",
+        "_outlet",
+        "_paused",
+        "_pipe",
+        "_headers",
+        "_repeated",
+        "_routes",
+        "_spoke",
+        "_spoke_s",
+        "_status",
+        "_tab",
+        "_tried",
+    )
+
+    def __init__(
+        self, means: Means, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet
+    ) -> None:
+        now_s = means.wheel.now_s
+        self._means = means
+        self._call = call
+        self._body = body
+        self._routes = routes
+        self._outlet = outlet
+        self._tab = (
+            Tab(means.new_event_id(), call) if call.arrival.errand is Errand.MESSAGE else None
+        )
+        self._at = At.LEASING
+        self._tried = 0
+        self._repeated = False
+        self._connection: Connection | None = None
+        self._pipe: Passthrough | None = None
+        self._status = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._collected: list[bytes] = []
+        self._collected_bytes = 0
+        self._committed = False
+        self._paused = False
+        self._began_s = now_s
+        self._heard = False
+        self._heard_s = now_s
+        self._spoke = False
+        self._spoke_s = now_s
+        self._last = b""
+        self._outcome = Outcome.COMPLETED
+
+    def begin(self) -> None:
+        """Set out. From here on the call ends by itself."""
+        self._means.wheel.watch(self)
+        self._means.metrics.open_streams += 1
+        self._outlet.serve(self._call, self)
+        self._attempt()
+
+    # ------------------------------------------------------------ to the provider
+
+    def _attempt(self) -> None:
+        route = self._routes[self._tried]
+        self._at = At.LEASING
+        self._connection = None
+        self._pipe = None
+        try:
+            connection = route.pool.lease(self)
+        except Fault as fault:
+            self._give_up(fault)
+            return
+        if connection is not None:
+            self.leased(connection)
+
+    def leased(self, connection: Connection) -> None:
+        """The pool has a connection for us."""
+        route = self._routes[self._tried]
+        if self._at is not At.LEASING:
+            route.pool.give_back(connection)
+            return
+        self._connection = connection
+        self._at = At.ASKED
+        self._heard_s = self._means.wheel.now_s
+        if self._tab is not None:
+            self._tab.provider = route.provider.name
+        connection.ask(route.provider.request(self._call, self._body, route.upstream_model), self)
+
+    def lease_failed(self, fault: Fault) -> None:
+        """The pool cannot reach the provider."""
+        if self._at is At.LEASING:
+            self._try_other(fault)
+
+    def _try_other(self, fault: Fault) -> None:
+        """The next deployment if there is one; otherwise the client is told."""
+        if self._tried + 1 < len(self._routes) and after_fault(fault) is Next.OTHER:
+            self._tried += 1
+            self._repeated = False
+            self._means.metrics.failovers += 1
+            if self._tab is not None:
+                self._tab.attempts += 1
+            self._attempt()
+        else:
+            self._give_up(fault)
+
+    # ------------------------------------------------------------ from the provider
+
+    def head_received(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """The provider answers."""
+        self._heard = True
+        self._status = status
+        if self._tab is not None:
+            self._tab.provider_request_id = headers.get(b"request-id", b"").decode(
+                "ascii", "replace"
+            )
+        is_good = 200 <= status < 300
+        if is_good and self._call.streamed and _is_event_stream(headers):
+            self._at = At.HOLDING
+            self._pipe = self._routes[self._tried].provider.pipe(self._call)
+            return
+        self._at = At.COLLECTING
+        self._headers = headers
+        self._collected = []
+        self._collected_bytes = 0
+
+    def body_received(self, data: bytes) -> None:
+        """The next bytes of the answer; the hot path of the whole program."""
+        self._heard = True
+        if self._at is At.STREAMING:
+            assert self._pipe is not None
+            out = self._pipe.feed(data)
+            if self._pipe.at is StreamAt.OPEN:
+                if out:
+                    self._spoke = True
+                    self._outlet.write(out)
+            else:
+                self._stream_over(out)
+        elif self._at is At.HOLDING:
+            self._first_events(data)
+        elif self._at is At.COLLECTING:
+            self._collect(data)
+
+    def answer_ended(self) -> None:
+        """The provider's answer is whole."""
+        if self._at is At.STREAMING:
+            assert self._pipe is not None
+            self._stream_over(self._pipe.finish())
+        elif self._at is At.HOLDING:
+            self._try_other(_broken_off())
+        elif self._at is At.COLLECTING:
+            self._collected_all()
+
+    def answer_broken(self, why: Broken) -> None:
+        """The provider's answer will never be whole."""
+        self._connection = None
+        if self._at is At.STREAMING:
+            assert self._pipe is not None
+            self._stream_over(self._pipe.finish())
+        elif (
+            self._at is At.ASKED and after_break(why, already_repeated=self._repeated) is Next.SAME
+        ):
+            self._repeated = True
+            self._means.metrics.stale_retries += 1
+            self._routes[self._tried].pool.distrust()
+            self._attempt()
+        elif self._at is At.ASKED:
+            self._try_other(_broken_off())
+        elif self._at is At.HOLDING or self._at is At.COLLECTING:
+            # The provider had begun to answer: a second generation is not ours to start.
+            self._give_up(_broken_off())
+
+    # ------------------------------------------------------------ a streamed reply
+
+    def _first_events(self, data: bytes) -> None:
+        """Hold the status line back until the stream has really begun (translation.md D6)."""
+        pipe = self._pipe
+        assert pipe is not None
+        out = pipe.feed(data)
+        if pipe.at is StreamAt.FAILED:
+            assert pipe.fault is not None
+            self._drop_connection()
+            self._try_other(pipe.fault)
+            return
+        if pipe.at is StreamAt.BEGIN and not self._committed:
+            self._collected.append(out)
+            return
+        if not self._committed:
+            self._commit()
+            if self._collected:
+                out = b"".join(self._collected) + out
+                self._collected = []
+        if pipe.at is StreamAt.BEGIN:
+            if out:
+                self._spoke = True
+                self._outlet.write(out)
+            return
+        self._at = At.STREAMING
+        self._spoke = True
+        if self._tab is not None:
+            self._tab.first_byte(self._means.monotonic())
+        if pipe.at is StreamAt.WHOLE:
+            self._stream_over(out)
+        else:
+            self._outlet.write(out)
+
+    def _commit(self) -> None:
+        """From here on the client has a 200, and trouble is told as an event."""
+        self._committed = True
+        self._outlet.open_stream()
+
+    def _stream_over(self, last: bytes) -> None:
+        """`last` holds the stream's end, whatever it is."""
+        pipe = self._pipe
+        assert pipe is not None
+        if pipe.at is StreamAt.WHOLE:
+            self._leave_connection()
+            self._end(Outcome.COMPLETED, pipe.usage, last, stop_reason=pipe.stop_reason)
+            return
+        self._drop_connection()
+        pipe.estimate_usage()
+        fault = pipe.fault
+        assert fault is not None
+        self._end(Outcome.PARTIAL, pipe.usage, last, error_type=fault.error_type)
+
+    # ------------------------------------------------------------ a whole reply
+
+    def _collect(self, data: bytes) -> None:
+        self._collected.append(data)
+        self._collected_bytes += len(data)
+        is_good = 200 <= self._status < 300
+        bound = self._means.patience.reply_bytes_max if is_good else REFUSAL_BYTES_MAX
+        if self._collected_bytes > bound:
+            self._drop_connection()
+            self._give_up(
+                Fault(
+                    Kind.UPSTREAM_BROKEN,
+                    f"The model provider's reply is larger than {bound} bytes.",
+                    source=Source.UPSTREAM,
+                )
+            )
+
+    def _collected_all(self) -> None:
+        body = b"".join(self._collected)
+        self._collected = []
+        provider = self._routes[self._tried].provider
+        self._connection = None
+        if not 200 <= self._status < 300:
+            self._try_other(provider.fault(self._status, self._headers, body, self._means.wall()))
+            return
+        try:
+            if self._call.streamed:
+                raise _not_a_stream()
+            reply = provider.reply(self._call, body)
+        except Fault as fault:
+            self._give_up(fault)
+            return
+        if self._tab is not None:
+            self._tab.first_byte(self._means.monotonic())
+        self._end(Outcome.COMPLETED, reply.usage, reply.body, stop_reason=reply.stop_reason)
+
+    # ------------------------------------------------------------ the client
+
+    def client_gone(self) -> None:
+        """Cancel the provider's work at once; what went by is written down."""
+        if self._at is At.ENDED:
+            return
+        self._give_up_the_wait()
+        usage = Usage()
+        if self._pipe is not None:
+            self._pipe.estimate_usage()
+            usage = self._pipe.usage
+        self._end(Outcome.CLIENT_GONE, usage, b"", status=CLIENT_GONE_STATUS)
+
+    def client_full(self) -> None:
+        """Let the provider wait until the client has read."""
+        self._paused = True
+        if self._connection is not None:
+            self._connection.pause()
+
+    def client_ready(self) -> None:
+        """Read on."""
+        self._paused = False
+        self._heard_s = self._means.wheel.now_s
+        if self._connection is not None:
+            self._connection.resume()
+
+    def house_stops(self) -> None:
+        """The time to finish is over: end the call in an orderly way."""
+        if self._at is At.ENDED:
+            return
+        self._give_up_the_wait()
+        self._give_up(
+            Fault(
+                Kind.UNAVAILABLE,
+                "The gateway is restarting. Try again.",
+                source=Source.HOUSE,
+                retry_after_s=1,
+            )
+        )
+
+    # ------------------------------------------------------------ time
+
+    def tick(self, now_s: float) -> None:
+        """About once a second: deadlines and pings."""
+        patience = self._means.patience
+        if self._heard:
+            self._heard = False
+            self._heard_s = now_s
+        if self._spoke:
+            self._spoke = False
+            self._spoke_s = now_s
+        if self._paused:
+            return  # the client holds everything up, not the provider
+        if now_s - self._heard_s > self._bound():
+            self._too_slow()
+            return
+        if not self._call.streamed or self._at is At.COLLECTING:
+            return
+        if not self._committed:
+            if now_s - self._began_s >= patience.commit_after_s:
+                self._commit()
+                self._spoke_s = now_s
+                self._outlet.write(b"".join(self._collected) + PING)
+                self._collected = []
+        elif now_s - self._spoke_s >= patience.ping_after_s:
+            self._spoke_s = now_s
+            self._outlet.write(PING)
+
+    def _bound(self) -> float:
+        patience = self._means.patience
+        is_waiting = self._at is At.ASKED or self._at is At.HOLDING or not self._call.streamed
+        return patience.first_byte_timeout_s if is_waiting else patience.idle_timeout_s
+
+    def _too_slow(self) -> None:
+        fault = Fault(
+            Kind.UPSTREAM_TIMEOUT,
+            f"The model provider sent nothing for {self._bound():g} seconds. Try again.",
+            source=Source.UPSTREAM,
+        )
+        self._give_up_the_wait()
+        if self._at is At.STREAMING:
+            assert self._pipe is not None
+            self._stream_over(self._pipe.fail(fault))
+        else:
+            self._give_up(fault)
+
+    # ------------------------------------------------------------ the end
+
+    def _give_up(self, fault: Fault) -> None:
+        """No deployment can answer: tell the client, as a status or, if committed, as an event."""
+        usage = Usage()
+        outcome = Outcome.HOUSE_ERROR if fault.source is Source.HOUSE else Outcome.UPSTREAM_ERROR
+        if self._at is At.STREAMING:
+            assert self._pipe is not None
+            self._pipe.estimate_usage()
+            usage = self._pipe.usage
+            outcome = Outcome.PARTIAL
+        if not self._committed:
+            self._end(
+                outcome, usage, b"", status=fault.status, error_type=fault.error_type, refusal=fault
+            )
+            return
+        last = error_event(fault, self._call.arrival.request_id)
+        self._end(outcome, usage, last, error_type=fault.error_type)
+
+    def _end(
+        self,
+        outcome: Outcome,
+        usage: Usage,
+        last: bytes,
+        *,
+        status: int = 200,
+        error_type: str = "",
+        stop_reason: str = "",
+        refusal: Fault | None = None,
+    ) -> None:
+        """The one place where a call ends: written down first, then its last bytes are sent."""
+        assert self._at is not At.ENDED, "a call ends once"
+        self._at = At.ENDED
+        means = self._means
+        means.wheel.unwatch(self)
+        means.metrics.open_streams -= 1
+        self._last = last
+        self._outcome = outcome
+        if self._tab is None:
+            self._say_last(refusal)
+            return
+        if outcome is Outcome.CLIENT_GONE and self._committed:
+            status = 200
+        entry = self._tab.close(
+            outcome,
+            usage,
+            means.monotonic(),
+            status=status,
+            error_type=error_type,
+            stop_reason=stop_reason,
+        )
+        means.metrics.generation(entry)
+        if refusal is None:
+            means.books.record(entry, self._say_last)
+        else:
+            means.books.record(entry, lambda: self._say_last(refusal))
+
+    def _say_last(self, refusal: Fault | None = None) -> None:
+        if self._outcome is Outcome.CLIENT_GONE or self._outlet.gone:
+            return
+        if refusal is not None:
+            self._outlet.refuse(refusal)
+        elif self._committed:
+            self._outlet.end_stream(self._last, self._outcome)
+        else:
+            self._outlet.answer(self._last, self._outcome)
+
+    def _give_up_the_wait(self) -> None:
+        if self._at is At.LEASING:
+            self._routes[self._tried].pool.forget(self)
+        self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def _leave_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.leave()
+
+
+def _is_event_stream(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+
+
+def _broken_off() -> Fault:
+    return Fault(
+        Kind.UPSTREAM_BROKEN,
+        "The model provider closed the connection before it answered. Try again.",
+        source=Source.UPSTREAM,
+    )
+
+
+def _not_a_stream() -> Fault:
+    return Fault(
+        Kind.UPSTREAM_BROKEN,
+        "The model provider did not answer with a stream. Try again.",
+        source=Source.UPSTREAM,
+    )

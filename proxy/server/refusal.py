@@ -1,0 +1,52 @@
+"""A Fault becomes a reply: status, headers, body. The one place for the lane and for aiohttp.
+
+Under `/v1/anthropic` the body is Anthropic's envelope; elsewhere the REST shape of domain.md 12.
+"""
+
+import logging
+
+import msgspec
+
+from proxy.domain.fault import Fault, Source
+from proxy.wire.fault_body import error_body
+
+_LOG = logging.getLogger("proxy.refusal")
+
+
+def refusal_headers(fault: Fault) -> list[tuple[str, str]]:
+    """What clients' retry logic and support read off a refusal (domain.md 7, contract 4)."""
+    headers: list[tuple[str, str]] = []
+    if fault.retry is not None:
+        headers.append(("x-should-retry", "true" if fault.retry else "false"))
+    if fault.retry_after_s is not None:
+        headers.append(("retry-after", str(fault.retry_after_s)))
+    if fault.reason:
+        headers.append(("x-hatz-reason", fault.reason))
+    return headers
+
+
+def anthropic_body(fault: Fault, request_id: str) -> bytes:
+    """The body for paths under `/v1/anthropic`."""
+    return error_body(fault, request_id)
+
+
+def rest_body(fault: Fault, request_id: str) -> bytes:
+    """The body for all other paths."""
+    return msgspec.json.encode(
+        {
+            "error": {
+                "type": fault.error_type,
+                "message": fault.message,
+                "code": fault.reason or fault.error_type,
+            },
+            "request_id": request_id,
+        }
+    )
+
+
+def log_refusal(fault: Fault, request_id: str) -> None:
+    """The operator hears of what is not the caller's own mistake."""
+    if fault.source is Source.CALLER:
+        return
+    level = logging.WARNING if fault.source is Source.UPSTREAM else logging.ERROR
+    _LOG.log(level, "[%s] %d %s", request_id, fault.status, fault.detail or fault.message)
