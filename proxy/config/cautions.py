@@ -1,0 +1,83 @@
+"""What works but will surprise: said when a configuration is checked or started, never refused."""
+
+from collections.abc import Iterator, Mapping
+
+from proxy.config.secrets import SecretProblem, is_reference, resolve
+from proxy.config.settings import Settings, password_of
+
+WIRES_AVAILABLE = frozenset({"anthropic"})
+"""Wires this release can speak; the others are accepted so that a file may be ahead of it."""
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What the settings alone let expect."""
+    return [*_providers(settings), *_models(settings), *_passwords(settings)]
+
+
+def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """Secrets that cannot be had now, each with what will not work without it."""
+    wanted = [
+        (f"providers.{provider.name}.api_key", provider.api_key, "its models answer 503 until then")
+        for provider in settings.providers
+        if provider.wire in WIRES_AVAILABLE
+    ]
+    wanted.append(("auth.key_hash_secret", settings.auth.key_hash_secret, "no key can be checked"))
+    wanted.append(("storage.url", _if_reference(settings.storage.url), "the gateway cannot start"))
+    wanted.append(
+        ("counters.url", _if_reference(settings.counters.url), "the gateway cannot start")
+    )
+    if settings.web_search.enabled:
+        wanted.append(("web_search.api_key", settings.web_search.api_key, "searches fail"))
+    messages = []
+    for place, reference, consequence in wanted:
+        if not reference:
+            continue
+        try:
+            resolve(reference, environ)
+        except SecretProblem as problem:
+            messages.append(f"{place}: {problem}; {consequence}")
+    return messages
+
+
+def _providers(settings: Settings) -> Iterator[str]:
+    if not settings.providers:
+        yield "there are no [[providers]]: no model can be reached"
+    for provider in settings.providers:
+        place = f"providers.{provider.name}"
+        if provider.wire not in WIRES_AVAILABLE:
+            yield (
+                f"{place}: wire {provider.wire} is not available in this release; "
+                "its models answer 503 until then"
+            )
+        elif not provider.api_key:
+            yield f"{place}: there is no api_key; requests carry no credential"
+        if provider.wire == "anthropic" and provider.base_url.endswith("/v1"):
+            yield (
+                f"{place}: base_url ends with /v1, which the anthropic wire adds by itself; "
+                "leave it out"
+            )
+
+
+def _models(settings: Settings) -> Iterator[str]:
+    if not any(model.enabled for model in settings.models):
+        yield "no model of the file is enabled: clients see those of storage only"
+    for model in settings.models:
+        if model.enabled and not model.deployments:
+            yield f"models.{model.id}: there are no deployments; it answers 503"
+    ids = {model.id.lower() for model in settings.models}
+    for alias, target in settings.catalog.aliases.items():
+        if target.lower() not in ids:
+            yield f"catalog.aliases.{alias}: no model of the file has the id `{target}`"
+
+
+def _passwords(settings: Settings) -> Iterator[str]:
+    for place, url in (("storage", settings.storage.url), ("counters", settings.counters.url)):
+        if password_of(url):
+            yield (
+                f"{place}.url: it carries a password in plain text; put the whole URL into a "
+                f'variable and write url = "env:NAME"'
+            )
+
+
+def _if_reference(url: str) -> str:
+    return url if is_reference(url) else ""

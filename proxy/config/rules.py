@@ -1,0 +1,268 @@
+"""What must hold beyond shape: addresses, references, names, and what settings ask of each other.
+
+Three kinds of rules: of one value, of one table, of the whole. They look at the file as it was
+read and not at finished settings, so that one bad value does not hide the next. A message never
+repeats a value that might hold a secret pasted into the wrong place: keys, URLs, free text.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from proxy.config.lines import Place
+from proxy.config.secrets import is_reference, reference_fault
+from proxy.config.settings import (
+    Auth,
+    Counters,
+    Ledger,
+    Observability,
+    Provider,
+    Server,
+    Storage,
+    WebSearch,
+)
+from proxy.domain.model import FAMILIES, Deployment, Model, Rates
+
+Finding = tuple[Place, str]
+"""A place in the configuration, and what is wrong there."""
+
+Table = dict[str, object]
+
+WIRES_BY_ADDRESS = ("anthropic", "anthropic_compat", "openai_chat")
+"""Wires that must be told where to go; the others know it by their region."""
+
+WHOLE_NUMBER_MAX = 2**53
+"""No setting needs more, and what stores it may not hold more."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
+
+
+def nearest(word: str, valid: Sequence[str]) -> str | None:
+    """The valid word most like this one, if any is like it."""
+    by_case = {name.lower(): name for name in valid}
+    found = difflib.get_close_matches(word.lower(), list(by_case), n=1, cutoff=0.6)
+    return by_case[found[0]] if found else None
+
+
+# ---------------------------------------------------------------- one value
+
+
+def value_fault(owner: type[msgspec.Struct], name: str, value: object) -> str | None:
+    """What is wrong with a value of the right type, or None."""
+    if isinstance(value, str):
+        rule = _TEXT_RULES.get((owner, name))
+        return rule(value) if rule else None
+    if isinstance(value, int) and value > WHOLE_NUMBER_MAX:
+        return f"expected a whole number, {WHOLE_NUMBER_MAX} or less"
+    if isinstance(value, int) and (owner, name) in _COUNTS and value < 1:
+        return f"expected a whole number, 1 or more, found {value}"
+    if isinstance(value, int) and owner is Rates and value < 0:
+        return f"expected 0 or more credits per million tokens, found {value}"
+    return None
+
+
+def _web_address(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "expected a URL such as https://host or http://host:8080"
+    if parts.scheme not in ("http", "https") or not host or re.search(r"\s", text):
+        return "expected a URL that begins with http:// or https:// and names a host"
+    if "@" in parts.netloc:
+        return "a URL here carries no user or password; keys have settings of their own"
+    if parts.query or parts.fragment:
+        return "expected a URL without `?` and `#`: paths are appended to it"
+    return None
+
+
+def _web_address_or_empty(text: str) -> str | None:
+    return _web_address(text) if text else None
+
+
+def _storage_url(text: str) -> str | None:
+    if is_reference(text):
+        return reference_fault(text)
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+        return None
+    if text.startswith("sqlite:"):
+        return "expected sqlite:///PATH, three slashes and a file (four: an absolute path)"
+    return _server_url(text, ("postgresql",), "sqlite:///PATH or postgresql://user@host/db")
+
+
+def _counters_url(text: str) -> str | None:
+    if is_reference(text):
+        return reference_fault(text)
+    if text == "memory://":
+        return None
+    return _server_url(text, ("redis", "rediss"), "memory:// or redis://host:6379/0")
+
+
+def _server_url(text: str, schemes: Sequence[str], wanted: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return f"expected {wanted}"
+    return None if parts.scheme in schemes and host else f"expected {wanted}"
+
+
+def _secret_reference(text: str) -> str | None:
+    return reference_fault(text) if text else None
+
+
+def _family(text: str) -> str | None:
+    if text in FAMILIES:
+        return None
+    return _wanted(text, FAMILIES, f"expected one of {', '.join(FAMILIES)}, or no family at all")
+
+
+def _provider_name(text: str) -> str | None:
+    if _NAME.fullmatch(text):
+        return None
+    return "expected a name of letters, digits, `.`, `_` and `-`, at most 64"
+
+
+def _model_id(text: str) -> str | None:
+    if _MODEL_ID.fullmatch(text):
+        return None
+    return "expected an id of letters, digits and `._:@/-`, at most 128"
+
+
+def _filled(text: str) -> str | None:
+    return None if text.strip() else "expected text, found nothing"
+
+
+_TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]] = {
+    (Server, "host"): _filled,
+    (Server, "public_url"): _web_address_or_empty,
+    (Storage, "url"): _storage_url,
+    (Counters, "url"): _counters_url,
+    (WebSearch, "base_url"): _web_address,
+    (WebSearch, "api_key"): _secret_reference,
+    (Observability, "otlp_endpoint"): _web_address_or_empty,
+    (Auth, "key_hash_secret"): _secret_reference,
+    (Ledger, "folder"): _filled,
+    (Provider, "name"): _provider_name,
+    (Provider, "base_url"): _web_address_or_empty,
+    (Provider, "api_key"): _secret_reference,
+    (Model, "id"): _model_id,
+    (Model, "display_name"): _filled,
+    (Model, "developer"): _filled,
+    (Model, "family"): _family,
+    (Deployment, "provider"): _filled,
+    (Deployment, "model"): _filled,
+}
+
+_COUNTS = {(Model, "context_window"), (Model, "max_output_tokens")}
+
+
+# ---------------------------------------------------------------- one table
+
+
+def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> Iterator[Finding]:
+    """What the settings of one table ask of each other."""
+    if owner is Model:
+        yield from _model(table, path)
+    elif owner is Provider:
+        wire = table.get("wire")
+        if wire in WIRES_BY_ADDRESS and not table.get("base_url"):
+            yield path, f"`base_url` is missing: wire {wire} must be told where the provider is"
+    elif owner is WebSearch and table.get("enabled") is True and table.get("api_key") == "":
+        yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
+
+
+def _model(table: Table, path: Place) -> Iterator[Finding]:
+    rates = table.get("rates")
+    if rates is None and table.get("enabled", True) is True:
+        # Never silently free (domain.md 9).
+        yield (
+            path,
+            "`rates` is missing, and a model without rates is not enabled; add them or write "
+            "enabled = false",
+        )
+    if isinstance(rates, dict):
+        for name in ("input", "output"):
+            if name not in rates:
+                yield (*path, "rates"), f"`{name}` is missing; write 0 if it is meant to be free"
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def joint_findings(raw: Table) -> Iterator[Finding]:
+    """What tables ask of each other."""
+    yield from _repeated(raw, "providers", "name")
+    yield from _repeated(raw, "models", "id")
+    yield from _unknown_providers(raw)
+    yield from _shadowing_aliases(raw)
+    server, observability = _table(raw.get("server")), _table(raw.get("observability"))
+    metrics_port = observability.get("metrics_port", 0)
+    if metrics_port and metrics_port == server.get("port", Server().port):
+        yield (
+            ("observability", "metrics_port"),
+            "the server has this port; write 0 for metrics on the main port, or another one",
+        )
+
+
+def _repeated(raw: Table, array: str, name: str) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, table in enumerate(_tables(raw.get(array))):
+        value = table.get(name)
+        if not isinstance(value, str):
+            continue
+        if value.lower() in seen:  # ids are compared without regard to case (domain.md 5)
+            yield (array, index, name), f"`{value}` is there twice; every {name} is used once"
+        seen.add(value.lower())
+
+
+def _unknown_providers(raw: Table) -> Iterator[Finding]:
+    names = [
+        name
+        for table in _tables(raw.get("providers"))
+        if isinstance(name := table.get("name"), str)
+    ]
+    for index, model in enumerate(_tables(raw.get("models"))):
+        for place, deployment in enumerate(_tables(model.get("deployments"))):
+            name = deployment.get("provider")
+            if not isinstance(name, str) or not name or name in names:
+                continue
+            known = (
+                f"the providers are: {', '.join(names)}" if names else "there are no [[providers]]"
+            )
+            yield (
+                ("models", index, "deployments", place, "provider"),
+                _wanted(name, names, f"no provider is named `{name}`; {known}"),
+            )
+
+
+def _shadowing_aliases(raw: Table) -> Iterator[Finding]:
+    ids = {
+        id.lower() for table in _tables(raw.get("models")) if isinstance(id := table.get("id"), str)
+    }
+    for alias in _table(_table(raw.get("catalog")).get("aliases")):
+        path = ("catalog", "aliases", alias)
+        if alias.lower() in FAMILIES:
+            yield (
+                path,
+                f"`{alias}` already means the newest model of its family; choose another name",
+            )
+        elif alias.lower() in ids:
+            yield path, f"`{alias}` is the id of a model, and ids come first; choose another name"
+
+
+def _wanted(word: str, valid: Sequence[str], message: str) -> str:
+    near = nearest(word, valid)
+    return f"{message}; did you mean `{near}`?" if near else message
+
+
+def _table(value: object) -> Table:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[Table]:
+    return [_table(item) for item in value] if isinstance(value, list) else []

@@ -1,0 +1,239 @@
+"""Every setting in one frozen tree: its default, its unit (last in the name), one line that says
+what it is for. The names are the operator's interface: what is written here is what is written in
+the file and in `HATZ_GATEWAY__SECTION__NAME`.
+
+It knows shapes and ranges only. What must hold between settings stands in `rules.py`; reading a
+file stands in `load.py`. Secrets are references here (`env:NAME`, `file:PATH`), never values.
+"""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from proxy.domain.model import Model
+
+Count = Annotated[int, Meta(ge=1)]
+Milliseconds = Annotated[int, Meta(ge=1, le=60_000)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+# A day at most: TOML knows `inf`, and timers of the event loop do not.
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+SecondsOrZero = Annotated[float, Meta(ge=0, le=86_400)]
+SecretReference = Annotated[str, Meta(extra={"secret": True})]
+
+Wire = Literal["anthropic", "anthropic_compat", "openai_chat", "bedrock", "vertex"]
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The front door: where it listens, and what one client may take of it."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` or `::` for every interface."""
+    port: Port = 8080
+    """Port to listen on; 0 lets the system choose a free one."""
+    workers: Count = 1
+    """Processes; all share the port."""
+    public_url: str = ""
+    """The address clients use, shown in examples and links; empty: made of host and port."""
+    body_bytes_max: Count = 33_554_432
+    """Largest request body, decompressed; more is answered 413."""
+    header_bytes_max: Count = 65_536
+    """Largest request head; more is answered 431."""
+    header_timeout_s: Seconds = 15.0
+    """Within this time the whole request head must have arrived."""
+    body_idle_timeout_s: Seconds = 30.0
+    """Longest silence while a request body arrives."""
+    keepalive_timeout_s: Seconds = 120.0
+    """How long an idle connection stays open; longer than clients keep theirs."""
+    write_stall_timeout_s: Seconds = 300.0
+    """A client that reads nothing of its reply for this long is let go."""
+    drain_timeout_s: SecondsOrZero = 30.0
+    """On stop, open streams may run on for this long."""
+    connections_max: Count = 20_000
+    """Open client connections per process."""
+    pipelined_bytes_max: Count = 1_048_576
+    """Bytes kept of requests sent ahead on one connection, before reading pauses."""
+
+    @property
+    def address(self) -> str:
+        """The URL clients use, without a slash at its end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        # "Every interface" is no address to call; a caller on this machine reaches it by loopback.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What survives a restart."""
+
+    url: str = "sqlite:///var/gateway.db"
+    """`sqlite:///PATH` (relative to the working directory; four slashes: absolute) or
+    `postgresql://user@host/db`. May be a reference, `env:NAME`, when it carries a password."""
+
+    def __repr__(self) -> str:
+        return f"Storage(url={without_password(self.url)!r})"
+
+
+class Counters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where limits are counted."""
+
+    url: str = "memory://"
+    """`memory://`, or `redis://host:6379/0`, needed for more than one machine. May be a
+    reference, `env:NAME`, when it carries a password."""
+
+    def __repr__(self) -> str:
+        return f"Counters(url={without_password(self.url)!r})"
+
+
+class WebSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The search tool for models whose provider has none."""
+
+    enabled: bool = False
+    """Carry out searches; off: see `when_disabled`."""
+    base_url: str = "https://api.firecrawl.dev"
+    """The search service."""
+    api_key: SecretReference = "env:FIRECRAWL_API_KEY"
+    """Its key, as `env:NAME` or `file:PATH`."""
+    when_disabled: Literal["auto", "error", "message"] = "auto"
+    """What a request for a search gets while it is off."""
+
+
+class Observability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway tells about itself."""
+
+    log: Literal["json", "console"] = "json"
+    """One JSON object per line, or text for people."""
+    access_log: bool = True
+    """One line per request; never content."""
+    otlp_endpoint: str = ""
+    """Traces and metrics go there when set."""
+    metrics_host: str = ""
+    """Address of the metrics port; empty: that of the server."""
+    metrics_port: Port = 0
+    """A port of its own for `/metrics`; 0: on the main port."""
+
+
+class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may come in."""
+
+    key_hash_secret: SecretReference = ""
+    """Secret the stored keys are hashed with, as `env:NAME` or `file:PATH`; empty: the gateway
+    makes one and keeps it in storage. Changing it makes every key invalid."""
+    keys_cached_max: Count = 10_000
+    """Keys remembered per process between looks into storage."""
+    strict_bearer: bool = False
+    """Refuse a request whose `X-API-Key` and bearer token differ, instead of trying both."""
+
+
+class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections to providers."""
+
+    connect_timeout_s: Seconds = 5.0
+    """Until a connection stands, TLS included."""
+    first_byte_timeout_s: Seconds = 600.0
+    """From the request to the first byte of the reply."""
+    idle_timeout_s: Seconds = 300.0
+    """Longest silence inside a reply; the whole stream has no limit."""
+    connections_max: Count = 1_000
+    """Connections per origin and process; further requests wait."""
+    idle_connection_timeout_s: Seconds = 60.0
+    """How long an unused connection is kept for the next request."""
+    waiting_max: Count = 10_000
+    """Requests that may wait for a connection; more are answered 529."""
+    ping_after_s: Seconds = 10.0
+    """Silence after which the client gets a ping."""
+    commit_after_s: Seconds = 10.0
+    """How long the reply's status is held back for the provider's; then the stream opens."""
+    held_bytes_max: Count = 1_048_576
+    """Bytes held per stream for a slow client, before the provider is paused."""
+    event_bytes_max: Count = 16_777_216
+    """Largest single event of a stream; more is a protocol error."""
+    reply_bytes_max: Count = 67_108_864
+    """Largest reply that is not a stream."""
+    ca_file: str = ""
+    """PEM file with further certificate authorities to trust."""
+    trust_env_proxies: bool = True
+    """Follow `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
+
+
+class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How names become models."""
+
+    list_native_ids: bool = False
+    """Model lists also show native ids (`claude-opus-4-7`) beside catalogue ids."""
+    mapping_applies_to_native_ids: bool = True
+    """A user's mapping of `opus`, `sonnet`, `haiku` also catches native ids of that family."""
+    refresh_s: Seconds = 1.0
+    """How often a process looks whether models, keys or mappings changed in storage."""
+    aliases: dict[str, str] = {}
+    """Further names for models: `best = "anthropic.claude-opus-5-5"`."""
+
+
+class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The books."""
+
+    folder: str = "var/journal"
+    """Finished generations wait here for storage (relative to the working directory)."""
+    flush_ms: Milliseconds = 250
+    """How often waiting entries go to storage."""
+    spool_bytes_max: Count = 1_073_741_824
+    """Space the folder may take while storage cannot be reached; then new requests are refused."""
+
+
+class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One account at one upstream; deployments name it."""
+
+    name: str
+    """What deployments call it."""
+    wire: Wire
+    """The protocol it speaks."""
+    base_url: str = ""
+    """Where it is: for `anthropic` without `/v1`, for `openai_chat` with it."""
+    api_key: SecretReference = ""
+    """Its key, as `env:NAME` or `file:PATH`; empty: requests carry none."""
+    dialect: str = ""
+    """The row of provider quirks for `openai_chat`."""
+    auth_scheme: Literal["", "x-api-key", "bearer"] = ""
+    """How the key is sent; empty: `x-api-key` on the Anthropic wires, else `bearer`."""
+
+    def __post_init__(self) -> None:
+        # Paths are appended to it; `https://host/` must not become `https://host//v1/messages`.
+        if self.base_url.endswith("/"):
+            msgspec.structs.force_setattr(self, "base_url", self.base_url.rstrip("/"))
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration. Swapped whole on reload, never changed in place."""
+
+    server: Server = Server()
+    storage: Storage = Storage()
+    counters: Counters = Counters()
+    web_search: WebSearch = WebSearch()
+    observability: Observability = Observability()
+    auth: Auth = Auth()
+    upstream: Upstream = Upstream()
+    catalog: Catalog = Catalog()
+    ledger: Ledger = Ledger()
+    providers: tuple[Provider, ...] = ()
+    models: tuple[Model, ...] = ()
+
+
+def password_of(url: str) -> str | None:
+    """The password inside a URL, if it carries one."""
+    try:
+        return urlsplit(url).password or None
+    except ValueError:
+        return None
+
+
+def without_password(url: str) -> str:
+    """The URL fit for a log: a password in it is replaced by stars."""
+    head, scheme_end, rest = url.partition("://")
+    netloc, slash, path = rest.partition("/")
+    login, at, host = netloc.rpartition("@")
+    if not at:
+        return url
+    user, colon, _ = login.partition(":")
+    return f"{head}{scheme_end}{user}{colon}{'***' if colon else ''}@{host}{slash}{path}"

@@ -1,0 +1,110 @@
+"""What is accepted and will surprise is said, each thing once."""
+
+from pathlib import Path
+
+import pytest
+
+from proxy.config.cautions import unresolved, warnings
+from proxy.config.load import parse
+
+GOOD = """\
+[[providers]]
+name = "anthropic"
+wire = "anthropic"
+base_url = "https://api.anthropic.com"
+api_key = "env:ANTHROPIC_API_KEY"
+
+[[models]]
+id = "m"
+display_name = "M"
+developer = "D"
+released = 2025-01-01
+context_window = 1000
+max_output_tokens = 100
+rates = { input = 1, output = 2 }
+deployments = [ { provider = "anthropic", model = "m" } ]
+"""
+
+
+def test_nothing_is_said_about_settings_that_do_not_surprise() -> None:
+    assert warnings(parse(GOOD, {})) == []
+
+
+@pytest.mark.parametrize("wire", ["anthropic_compat", "openai_chat", "bedrock", "vertex"])
+def test_a_wire_of_a_later_release_is_said(wire: str) -> None:
+    [text] = warnings(parse(GOOD.replace('wire = "anthropic"', f'wire = "{wire}"'), {}))
+    assert text == (
+        f"providers.anthropic: wire {wire} is not available in this release; "
+        "its models answer 503 until then"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('api_key = "env:ANTHROPIC_API_KEY"', "", "there is no api_key"),
+        ("anthropic.com", "anthropic.com/v1", "base_url ends with /v1"),
+        (
+            'deployments = [ { provider = "anthropic", model = "m" } ]',
+            "",
+            "models.m: there are no deployments",
+        ),
+        ("deployments", "enabled = false\ndeployments", "no model of the file is enabled"),
+        (
+            "[[providers]]",
+            "[catalog.aliases]\nbest = 'n'\n[[providers]]",
+            "no model of the file has the id `n`",
+        ),
+        (
+            "[[providers]]",
+            "[storage]\nurl = 'postgresql://u:hunter2@h/d'\n[[providers]]",
+            "storage.url: it carries",
+        ),
+        (
+            "[[providers]]",
+            "[counters]\nurl = 'redis://:hunter2@h'\n[[providers]]",
+            "counters.url: it carries",
+        ),
+    ],
+)
+def test_what_surprises_is_said_once_and_without_secrets(
+    before: str, after: str, said: str
+) -> None:
+    [text] = warnings(parse(GOOD.replace(before, after), {}))
+    assert said in text
+    assert "hunter2" not in text
+
+
+def test_an_empty_configuration_says_that_nothing_can_be_reached() -> None:
+    assert len(warnings(parse("", {}))) == 2
+
+
+def test_secrets_that_are_there_are_not_mentioned() -> None:
+    assert unresolved(parse(GOOD, {}), {"ANTHROPIC_API_KEY": "sk-hunter2"}) == []
+
+
+def test_secrets_that_are_missing_are_said_with_what_fails(tmp_path: Path) -> None:
+    text = f"""\
+[storage]
+url = "env:DATABASE_URL"
+[counters]
+url = "env:COUNTERS_URL"
+[auth]
+key_hash_secret = "file:{tmp_path}/none"
+[web_search]
+enabled = true
+"""
+    said = unresolved(parse(text + GOOD, {}), {"COUNTERS_URL": "redis://:hunter2@h"})
+    assert [line.split(":")[0] for line in said] == [
+        "providers.anthropic.api_key",
+        "auth.key_hash_secret",
+        "storage.url",
+        "web_search.api_key",
+    ]
+    assert said[0].endswith("its models answer 503 until then")
+    assert "hunter2" not in "".join(said)
+
+
+def test_a_secret_nobody_uses_is_not_looked_for() -> None:
+    text = GOOD.replace('wire = "anthropic"', 'wire = "openai_chat"')
+    assert unresolved(parse(text, {}), {}) == []
