@@ -39,7 +39,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Count = 33_554_432
     """Largest request body, decompressed; more is answered 413."""
     header_bytes_max: Count = 65_536
-    """Largest request head; more is answered 431."""
+    """Largest request head; a longer one is refused."""
     header_timeout_s: Seconds = 15.0
     """Within this time the whole request head must have arrived."""
     body_idle_timeout_s: Seconds = 30.0
@@ -124,7 +124,7 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys_cached_max: Count = 10_000
     """Keys remembered per process between looks into storage."""
     strict_bearer: bool = False
-    """Refuse a request whose `X-API-Key` and bearer token differ, instead of trying both."""
+    """Take a key as bearer token on the messages paths only, not on `/v1/chat/models`."""
 
 
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +141,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_connection_timeout_s: Seconds = 60.0
     """How long an unused connection is kept for the next request."""
     waiting_max: Count = 10_000
-    """Requests that may wait for a connection; more are answered 529."""
+    """Requests that may wait for a connection; more are answered 503."""
     ping_after_s: Seconds = 10.0
     """Silence after which the client gets a ping."""
     commit_after_s: Seconds = 10.0
