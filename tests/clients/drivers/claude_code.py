@@ -49,7 +49,8 @@ def play(program, prompt, flags=(), witnessed=False, **environment):
         witness = Witness() if witnessed else None
         began = time.monotonic()
         outcome = run(
-            [program, "-p", "--output-format", "stream-json", "--verbose", *flags, prompt],
+            # The prompt comes first: --allowedTools would take it for one more tool.
+            [program, "-p", prompt, "--output-format", "stream-json", "--verbose", *flags],
             work,
             {
                 "PATH": os.environ["PATH"],
@@ -129,12 +130,9 @@ def told(lines):
 
 
 def discovered(home):
-    """What the client remembers of the gateway's models: every file of its cache of them."""
-    return {
-        str(found.relative_to(home)): found.read_text(errors="replace")[:5000]
-        for found in home.rglob("*.json")
-        if "model" in found.name
-    }
+    """The models of the gateway that the client has put into its cache."""
+    cache = home / ".claude" / "cache" / "gateway-models.json"
+    return json.loads(cache.read_text())["models"] if cache.exists() else None
 
 
 class Witness:
@@ -217,6 +215,11 @@ SCENES = {
         "prompt": "Say hello.",
         "ANTHROPIC_AUTH_TOKEN": KEY,
         "ANTHROPIC_API_KEY": KEY_WRONG,
+        "witnessed": True,
+    },
+    "api_key_helper": {
+        "prompt": "Say hello.",
+        "flags": ("--settings", json.dumps({"apiKeyHelper": f"echo {KEY}"})),
         "witnessed": True,
     },
     "tool_round": {"prompt": BASH, "flags": ("--allowedTools", "Bash"), **TOKEN},

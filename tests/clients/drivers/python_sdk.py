@@ -394,6 +394,7 @@ def scene_credentials():
 
 
 def scene_spellings():
+    """Paths the SDK's own methods do not use, and base URLs as people type them."""
     client = client_of()
     body = ask("Say hello.")
 
@@ -462,6 +463,7 @@ def scene_errors():
         "messages_no_list": fail(messages="hello"),
         "upstream_400": fail("ERROR 400"),
         "upstream_401": fail("ERROR 401"),
+        "upstream_402": fail("ERROR 402"),
         "upstream_403": fail("ERROR 403"),
         "upstream_404": fail("ERROR 404"),
         "upstream_413": fail("ERROR 413"),

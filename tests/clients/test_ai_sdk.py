@@ -1,0 +1,120 @@
+"""Vercel's AI SDK through the gateway: the newest and the major before it.
+
+It posts to `/messages` without a version in the path and checks every event and block against its
+own strict shapes, so its silence about them is a finding too.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.clients.driving import Seen
+
+HAIKU = "anthropic.claude-haiku-4-5"
+OPUS = "anthropic.claude-opus-5-5"
+GREETING = "Hello from the demo model!"
+VERSIONS = {"ai-sdk-new": "7.0.173", "ai-sdk-old": "6.0.326"}
+
+pytestmark = pytest.mark.parametrize("seen", list(VERSIONS), indirect=True)
+
+
+def assert_is_the_greeting(result: dict[str, Any], model: str = HAIKU) -> None:
+    """A plain text answer of the demo model, whole."""
+    assert result["text"].startswith(GREETING)
+    assert result["finish"] == "stop"
+    assert result["model"] == model
+    assert result["id"].startswith("msg_")
+    assert result["input_tokens"] > 0
+    assert result["output_tokens"] > 10
+
+
+def test_the_driven_sdk_is_the_one_we_mean(seen: Seen) -> None:
+    assert seen["version"] == VERSIONS[seen.client]
+
+
+def test_a_text_is_generated_over_the_short_path(seen: Seen) -> None:
+    assert_is_the_greeting(seen["text"])
+    exchange = seen["text"]["exchange"]
+    assert exchange["path"] == "/v1/anthropic/messages"
+    assert exchange["version"] == "2023-06-01"
+    assert exchange["credentials"] == ["x-api-key"]
+    assert exchange["request_id"]
+
+
+def test_a_token_opens_as_a_key_does(seen: Seen) -> None:
+    assert_is_the_greeting(seen["auth_token"])
+    assert seen["auth_token"]["exchange"]["credentials"] == ["authorization"]
+
+
+def test_a_stream_arrives_word_by_word_without_complaint(seen: Seen) -> None:
+    streamed = seen["stream"]
+    assert_is_the_greeting(streamed)
+    assert streamed["errors"] == []
+    assert len(streamed["pieces"]) > 10
+    assert "".join(streamed["pieces"]) == streamed["text"] == seen["text"]["text"]
+    assert "finish:stop" in streamed["types"]
+
+
+def test_an_alias_is_answered_under_the_models_own_name(seen: Seen) -> None:
+    assert_is_the_greeting(seen["alias"], OPUS)
+
+
+def test_a_temperature_is_no_reason_to_refuse(seen: Seen) -> None:
+    assert_is_the_greeting(seen["temperature"])
+
+
+def test_two_parallel_tools_make_a_round(seen: Seen) -> None:
+    played = seen["tool_round"]
+    assert played["ran"] == ["Rome", "Oslo", "Rome", "Oslo"]
+    assert played["steps"] == 2
+    assert played["statuses"] == [200, 200, 200, 200]
+    for result in (played["plain"], played["streamed"]):
+        assert "Rome: 21 degrees" in result["text"]
+        assert "Oslo: 21 degrees" in result["text"]
+        assert result["finish"] == "stop"
+    assert played["streamed"]["errors"] == []
+    assert {"tool-call", "tool-result"} <= set(played["streamed"]["types"])
+
+
+def test_thinking_streams_before_the_text(seen: Seen) -> None:
+    thinking = seen["thinking"]
+    assert_is_the_greeting(thinking, OPUS)
+    assert thinking["reasoning"].startswith("The user wants to see me think.")
+    assert {"reasoning-start", "reasoning-delta", "reasoning-end"} <= set(thinking["types"])
+    assert thinking["errors"] == []
+
+
+def test_structured_output_parses(seen: Seen) -> None:
+    parsed = seen["structured"]["parsed"]
+    assert set(parsed) == {"city", "degrees"}
+    assert isinstance(parsed["degrees"], int)
+
+
+@pytest.mark.parametrize(
+    ("scene", "status", "type_", "retryable"),
+    [
+        ("wrong_key", 401, "authentication_error", False),
+        ("unknown_model", 404, "not_found_error", False),
+        ("upstream_429", 429, "rate_limit_error", True),
+        ("upstream_529", 529, "overloaded_error", True),
+    ],
+)
+def test_an_error_is_raised_as_an_api_call_error(
+    seen: Seen, scene: str, status: int, type_: str, retryable: bool
+) -> None:
+    error = seen["errors"][scene]
+    assert error["class"] == "AI_APICallError"
+    assert error["status"] == status
+    assert error["type"] == type_
+    assert error["retryable"] is retryable
+    assert error["message"]
+
+
+@pytest.mark.parametrize("scene", ["in_stream", "broken_off"])
+def test_a_stream_that_fails_midway_ends_in_one_error(seen: Seen, scene: str) -> None:
+    heard = seen["errors"][scene]
+    assert heard["pieces"]
+    assert len(heard["errors"]) == 1
+    assert heard["errors"][0]["type"] in ("overloaded_error", "api_error")
+    assert heard["errors"][0]["message"]
+    assert "finish:error" in heard["types"]

@@ -1,0 +1,137 @@
+"""Claude Code in print mode through the gateway."""
+
+from typing import Any
+
+import pytest
+
+from tests.clients.driving import Seen
+from tests.clients.serving import MODELS
+
+HAIKU = "anthropic.claude-haiku-4-5"
+OPUS = "anthropic.claude-opus-5-5"
+KIMI = "moonshot.kimi-k2-thinking"
+GREETING = "Hello from the demo model!"
+MESSAGES = "/v1/anthropic/v1/messages?beta=true"
+
+pytestmark = pytest.mark.parametrize("seen", ["claude-code"], indirect=True)
+
+
+def assert_is_the_greeting(run: dict[str, Any], model: str = OPUS) -> None:
+    """One turn of text, answered without a retry."""
+    assert run["timed_out"] is False
+    assert run["exit"] == 0, run["stderr"]
+    assert run["is_error"] is False
+    assert run["result"].startswith(GREETING)
+    assert run["models"] == [model]
+    assert run["turns"] == 1
+    assert run["retries"] == []
+    assert run["usage"]["input_tokens"] > 1000  # the client's own prompt is long
+    assert run["usage"]["output_tokens"] > 10
+
+
+def asked(run: dict[str, Any]) -> list[tuple[str, int]]:
+    """What the witness saw, without the start-up probe, which the client may leave out."""
+    return [
+        (exchange["path"], exchange["status"])
+        for exchange in run["exchanges"]
+        if exchange["method"] != "HEAD"
+    ]
+
+
+def test_the_driven_client_is_the_one_we_mean(seen: Seen) -> None:
+    assert seen["version"] == "2.1.330 (Claude Code)"
+
+
+def test_a_turn_with_an_auth_token(seen: Seen) -> None:
+    assert_is_the_greeting(seen["auth_token"])
+
+
+def test_a_turn_with_an_api_key(seen: Seen) -> None:
+    run = seen["api_key"]
+    assert_is_the_greeting(run)
+    assert asked(run) == [(MESSAGES, 200)]
+    assert run["exchanges"][-1]["credentials"] == ["x-api-key"]
+
+
+def test_a_turn_with_both_where_only_the_token_is_ours(seen: Seen) -> None:
+    run = seen["both_token_good"]
+    assert_is_the_greeting(run)
+    assert run["exchanges"][-1]["credentials"] == ["authorization", "x-api-key"]
+
+
+def test_a_turn_with_a_key_helper_which_fills_both_headers(seen: Seen) -> None:
+    run = seen["api_key_helper"]
+    assert_is_the_greeting(run)
+    assert run["exchanges"][-1]["credentials"] == ["authorization", "x-api-key"]
+
+
+def test_a_tool_round_runs_the_command(seen: Seen) -> None:
+    run = seen["tool_round"]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["Bash"]
+    assert run["tool_results"] == ["hi-from-bash-42"]
+    assert "hi-from-bash-42" in run["result"]
+    assert run["turns"] == 2
+    assert run["models"] == [OPUS]
+    assert run["retries"] == []
+
+
+def test_opus_is_expanded_by_the_client_and_resolved_by_us(seen: Seen) -> None:
+    run = seen["opus"]
+    assert_is_the_greeting(run)
+    assert [e["model"] for e in run["exchanges"] if e["model"]] == ["claude-opus-5-5"]
+    assert run["exchanges"][-1]["stream"] is True
+
+
+def test_thinking_reaches_the_client(seen: Seen) -> None:
+    run = seen["thinking"]
+    assert_is_the_greeting(run)
+    assert run["blocks"] == ["thinking", "text"]
+    assert run["usage"]["output_tokens_details"]["thinking_tokens"] > 0
+
+
+def test_a_product_id_is_served_as_typed(seen: Seen) -> None:
+    assert_is_the_greeting(seen["product_id"], HAIKU)
+
+
+def test_another_vendors_model_is_served_as_typed(seen: Seen) -> None:
+    assert_is_the_greeting(seen["other_vendor"], KIMI)
+
+
+def test_discovery_finds_our_claude_models_with_their_names(seen: Seen) -> None:
+    run = seen["discovery"]
+    assert_is_the_greeting(run)
+    assert ("/v1/anthropic/v1/models?limit=1000", 200) in asked(run)
+    # The client itself drops every id without "claude" or "anthropic" in it.
+    ours = {id: name for id, name, *_ in MODELS if id != KIMI}
+    assert {model["id"]: model["display_name"] for model in run["discovered"]} == ours
+
+
+def test_a_wrong_key_stops_it_at_once_with_our_words(seen: Seen) -> None:
+    run = seen["wrong_key"]
+    assert run["exit"] == 1
+    assert run["result"].startswith("Failed to authenticate. API Error: 401 ")
+    assert len(run["result"]) > len("Failed to authenticate. API Error: 401 ")
+    assert asked(run) == [(MESSAGES, 401)]
+    assert run["seconds"] < 20
+
+
+def test_an_unknown_model_is_explained_by_the_client(seen: Seen) -> None:
+    run = seen["unknown_model"]
+    assert run["exit"] == 1
+    assert "issue with the selected model (no-such-model)" in run["result"]
+    assert asked(run) == [(MESSAGES, 404), (MESSAGES, 404)]  # streaming, then once without
+
+
+def test_a_stream_that_fails_midway_is_asked_for_again_without_streaming(seen: Seen) -> None:
+    run = seen["in_stream_error"]
+    assert run["exit"] == 0
+    assert run["result"].startswith(GREETING)
+    posts = [e for e in run["exchanges"] if e["method"] == "POST"]
+    assert [e["stream"] for e in posts] == [True, False]
+
+
+def test_a_refusal_by_the_upstream_is_shown_in_its_words(seen: Seen) -> None:
+    run = seen["refused_400"]
+    assert run["exit"] == 1
+    assert run["result"] == "API Error: 400 The demo model was asked to refuse this request."
