@@ -45,8 +45,11 @@ def drives(
     if missing:
         pytest.fail(f"{missing} not installed: run `python tests/clients/install.py` once")
     gateway: Gateway = request.getfixturevalue("gateway")
-    with ThreadPoolExecutor(DRIVES_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(DRIVES_AT_ONCE)
+    try:
         yield {c: pool.submit(drive, c, gateway, tmp_path_factory.mktemp(c)) for c in asked}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")

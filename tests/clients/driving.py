@@ -17,7 +17,7 @@ from tests.clients.serving import ROOT, Gateway
 DRIVERS = Path(__file__).resolve().parent / "drivers"
 CLIENTS = ROOT / ".clients"
 NODE_ARCH = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "")
-DRIVE_TIME_MAX_S = 180
+DRIVE_TIME_MAX_S = 300
 
 
 class Seen:
