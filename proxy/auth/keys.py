@@ -14,8 +14,6 @@ NOISE_BYTES = 24
 GIVEN_KEY_CHARACTERS_MIN = 32
 GIVEN_KEY_CHARACTERS_MAX = 512
 DIGEST_BYTES = 32
-HASH_SECRET_BYTES_MAX = 64
-"""The longest key blake2b takes; `hash_key` condenses longer secrets."""
 
 
 def mint(noise: bytes) -> str:
@@ -37,17 +35,8 @@ def fault_of_given(key: str) -> str:
     return ""
 
 
-def hash_key(secret: bytes) -> bytes:
-    """A secret of any length as the key of the digest."""
-    if not secret:
-        raise ValueError("the key-hash secret is empty")
-    if len(secret) <= HASH_SECRET_BYTES_MAX:
-        return secret
-    return blake2b(secret, digest_size=HASH_SECRET_BYTES_MAX).digest()
-
-
 def digest(key: bytes, hash_secret: bytes) -> bytes:
-    """What is stored and looked up instead of the key.
+    """What is stored and looked up instead of the key. The secret has 1 to 64 bytes.
 
     Keyed, so that stolen digests cannot be tested against guesses without the secret. Looking one
     up in an index needs no constant-time comparison: who does not know the secret cannot steer

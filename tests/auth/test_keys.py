@@ -10,7 +10,6 @@ from proxy.auth.keys import (
     NOISE_BYTES,
     digest,
     fault_of_given,
-    hash_key,
     mint,
     shown_prefix,
 )
@@ -44,20 +43,6 @@ def test_a_digest_depends_on_key_and_secret_and_holds_neither() -> None:
     assert made == digest(b"key", SECRET)
     assert made != digest(b"keY", SECRET)
     assert made != digest(b"key", SECRET + b"!")
-
-
-@pytest.mark.parametrize("secret", [b"x", b"x" * 64, b"x" * 65, b"x" * 4096])
-def test_a_secret_of_any_length_keys_the_digest(secret: bytes) -> None:
-    assert len(digest(b"key", hash_key(secret))) == 32
-
-
-def test_long_secrets_that_share_a_beginning_stay_different() -> None:
-    assert hash_key(b"x" * 64 + b"a") != hash_key(b"x" * 64 + b"b")
-
-
-def test_an_empty_secret_is_refused() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        hash_key(b"")
 
 
 def test_a_shown_prefix_reveals_at_most_four_random_characters() -> None:

@@ -1,0 +1,149 @@
+"""Queries: the ledger's rows and their sums, and the record of refused requests.
+
+Rows are written in batches, and writing one twice is writing it once: a journal may be replayed
+without asking what arrived. Columns are the fields of `Entry` and `Refusal` by name.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from proxy.domain.entry import Entry
+from proxy.domain.ids import make_id
+from proxy.domain.refusal import Refusal
+from proxy.storage.accounts import ID_NOISE_BYTES
+from proxy.storage.database import Database, Row
+
+REFUSALS_KEPT_MAX = 100_000
+REFUSALS_BETWEEN_PRUNINGS = 1_000
+DAY_MS = 86_400_000
+
+By = Literal["model", "user", "day"]
+
+
+class UsageSum(NamedTuple):
+    """One row of a report. `credits` are micro-credits, `cache_tokens` read and written ones."""
+
+    label: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cache_tokens: int
+    credits: int
+
+
+_ENTRY = ", ".join(Entry.__struct_fields__)
+_INSERT_ENTRY = (
+    f"INSERT INTO entries ({_ENTRY}) VALUES ({', '.join('?' * len(Entry.__struct_fields__))})"
+    " ON CONFLICT (event_id) DO NOTHING"
+)
+_REFUSAL = ", ".join(Refusal.__struct_fields__)
+_INSERT_REFUSAL = (
+    f"INSERT INTO refusals (id, {_REFUSAL})"
+    f" VALUES (?, {', '.join('?' * len(Refusal.__struct_fields__))})"
+)
+_PRUNE_REFUSALS = (
+    "DELETE FROM refusals WHERE (at, id) <="
+    " (SELECT at, id FROM refusals ORDER BY at DESC, id DESC LIMIT 1 OFFSET ?)"
+)
+
+_GROUPS: dict[By, tuple[str, str]] = {
+    "model": ("e.model", "e.model"),
+    "user": ("coalesce(max(u.email), e.user_id)", "e.user_id"),
+    "day": (f"e.started_at / {DAY_MS}", f"e.started_at / {DAY_MS}"),
+}
+# CAST: PostgreSQL would give a sum of BIGINT as NUMERIC.
+_SUMS = (
+    "SELECT {label}, count(*), CAST(sum(e.input_tokens) AS BIGINT),"
+    " CAST(sum(e.output_tokens) AS BIGINT),"
+    " CAST(sum(e.cache_write_5m_tokens + e.cache_write_1h_tokens + e.cache_read_tokens) AS BIGINT),"
+    " CAST(sum(e.credits_in + e.credits_out + e.credits_actions) AS BIGINT)"
+    " FROM entries e LEFT JOIN users u ON u.id = e.user_id"
+    " WHERE e.started_at >= ? AND e.started_at < ?{tenant}"
+    " GROUP BY {group} ORDER BY {order}"
+)
+
+_T = TypeVar("_T", Entry, Refusal)
+
+
+class Entries:
+    """The books. Implements `ledger.journal.EntryStore`."""
+
+    def __init__(self, database: Database, *, refusals_kept_max: int = REFUSALS_KEPT_MAX) -> None:
+        self._database = database
+        self._refusals_kept_max = refusals_kept_max
+        # The first batch of a process prunes: it may be one of many short-lived processes.
+        self._refusals_until_pruning = 0
+
+    async def insert(self, entries: Sequence[Entry]) -> None:
+        """Add rows in one transaction, leaving out those whose `event_id` is there already."""
+        await self._database.run_many(_INSERT_ENTRY, [_stored(entry) for entry in entries])
+
+    async def by_request_id(self, request_id: str) -> list[Entry]:
+        """All rows of a request id, oldest first; a client's retries share one."""
+        rows = await self._database.fetch(
+            f"SELECT {_ENTRY} FROM entries WHERE request_id = ? ORDER BY started_at, event_id",
+            (request_id,),
+        )
+        return [_loaded(Entry, row) for row in rows]
+
+    async def sums(
+        self, by: By, start_ms: int, end_ms: int, tenant_id: str | None = None
+    ) -> list[UsageSum]:
+        """Sums of the requests that started from `start_ms` up to before `end_ms`.
+
+        Labels are model ids, email addresses, or UTC dates. Days come in order, others by credits.
+        """
+        label, group = _GROUPS[by]
+        sql = _SUMS.format(
+            label=label,
+            group=group,
+            tenant="" if tenant_id is None else " AND e.tenant_id = ?",
+            order="1" if by == "day" else "6 DESC, 1",
+        )
+        params = (start_ms, end_ms) if tenant_id is None else (start_ms, end_ms, tenant_id)
+        rows = await self._database.fetch(sql, params)
+        if by == "day":
+            rows = [(_date(row[0]), *row[1:]) for row in rows]
+        return [UsageSum(*row) for row in rows]
+
+    async def insert_refusals(self, refusals: Sequence[Refusal]) -> None:
+        """Add records of refused requests; now and then drop all but the newest."""
+        rows = [
+            (make_id("refusal", os.urandom(ID_NOISE_BYTES)), *_stored(refusal))
+            for refusal in refusals
+        ]
+        await self._database.run_many(_INSERT_REFUSAL, rows)
+        self._refusals_until_pruning -= len(rows)
+        if self._refusals_until_pruning < 0:
+            await self._database.run([(_PRUNE_REFUSALS, (self._refusals_kept_max,))])
+            self._refusals_until_pruning = REFUSALS_BETWEEN_PRUNINGS
+
+    async def refusals_by_request_id(self, request_id: str) -> list[Refusal]:
+        """The records of a request id, oldest first."""
+        rows = await self._database.fetch(
+            f"SELECT {_REFUSAL} FROM refusals WHERE request_id = ? ORDER BY at, id", (request_id,)
+        )
+        return [_loaded(Refusal, row) for row in rows]
+
+
+def _stored(record: Entry | Refusal) -> Row:
+    return tuple(
+        [
+            int(value) if isinstance(value, bool) else value
+            for value in msgspec.structs.astuple(record)
+        ]
+    )
+
+
+def _loaded(kind: type[_T], row: Row) -> _T:
+    fields: dict[str, Any] = dict(zip(kind.__struct_fields__, row, strict=True))
+    # Not strict: flags are stored as 0 and 1.
+    return msgspec.convert(fields, kind, strict=False)
+
+
+def _date(days: int) -> str:
+    return dt.datetime.fromtimestamp(days * DAY_MS / 1000, dt.UTC).date().isoformat()

@@ -1,0 +1,92 @@
+"""From settings to a database that is open and up to date, with the secret its keys are hashed by.
+
+The one way in, for `serve` and for every command, so that all agree on schema and secret.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy.config.secrets import SecretProblem, is_reference, resolve
+from proxy.config.settings import Settings
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.storage.database import Database
+from proxy.storage.migrations import migrate
+from proxy.storage.secrets import Secrets
+from proxy.storage.sqlite import SqliteDatabase
+
+HASH_SECRET_NAME = "key_hash_secret"
+HASH_SECRET_BYTES = 32
+GIVEN_SECRET_CHARACTERS_MIN = 16
+
+_SQLITE = "sqlite:///"
+
+
+class OpenStorage(NamedTuple):
+    """What `open_storage` hands out; whoever asked for it closes the database."""
+
+    database: Database
+    hash_secret: bytes
+    applied: list[str]
+
+    def __repr__(self) -> str:
+        return f"OpenStorage({self.database!r}, applied={self.applied!r})"
+
+
+async def open_storage(settings: Settings, environ: Mapping[str, str]) -> OpenStorage:
+    """Open the configured database, migrate it, and find or make the key-hash secret."""
+    given = _given_secret(settings.auth.key_hash_secret, environ)
+    url = settings.storage.url
+    if is_reference(url):
+        url = _resolved("storage.url", url, environ)
+    database = await SqliteDatabase.open(_sqlite_path(url))
+    ready = False
+    try:
+        applied = await migrate(database)
+        secret = given or await Secrets(database).stored_secret(HASH_SECRET_NAME, _new_secret)
+        ready = True
+    finally:
+        if not ready:
+            await database.close()
+    return OpenStorage(database, secret, applied)
+
+
+def _sqlite_path(url: str) -> Path:
+    """`sqlite:///relative/path` or `sqlite:////absolute/path`."""
+    if url.startswith(("postgresql:", "postgres:")):
+        raise _mistake("PostgreSQL storage is not available in this release; use sqlite:///path.")
+    path = url.removeprefix(_SQLITE)
+    if path == url or not path:
+        # The URL is not repeated: it may hold a password.
+        raise _mistake("storage.url is not understood; use sqlite:///path.")
+    return Path(path)
+
+
+def _given_secret(reference: str, environ: Mapping[str, str]) -> bytes | None:
+    if not reference:
+        return None
+    value = _resolved("auth.key_hash_secret", reference, environ)
+    if len(value) < GIVEN_SECRET_CHARACTERS_MIN:
+        raise _mistake(
+            f"auth.key_hash_secret: {reference} is shorter than"
+            f" {GIVEN_SECRET_CHARACTERS_MIN} characters; use a longer random value."
+        )
+    # Condensed, because the keyed hash takes no more than 64 bytes and a secret may be longer.
+    return hashlib.blake2b(value.encode(), digest_size=HASH_SECRET_BYTES).digest()
+
+
+def _resolved(setting: str, reference: str, environ: Mapping[str, str]) -> str:
+    try:
+        return resolve(reference, environ).reveal()
+    except SecretProblem as problem:
+        raise _mistake(f"{setting}: {problem}.") from None
+
+
+def _new_secret() -> bytes:
+    return os.urandom(HASH_SECRET_BYTES)
+
+
+def _mistake(message: str) -> Fault:
+    return Fault(Kind.HOUSE, message, source=Source.HOUSE, retry=False)

@@ -1,0 +1,112 @@
+"""Steps are applied once, whole, in order, by whoever comes first."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.domain.fault import Fault, Kind
+from proxy.storage.migrations import SCHEMA, Step, migrate, steps
+from proxy.storage.sqlite import SqliteDatabase
+
+Spawn = Callable[..., subprocess.Popen[str]]
+
+FIRST = Step(1, "0001_first", ("CREATE TABLE one (a TEXT)", "INSERT INTO one VALUES ('x')"))
+SECOND = Step(2, "0002_second", ("CREATE TABLE two (a TEXT)",))
+BROKEN = Step(2, "0002_broken", ("CREATE TABLE two (a TEXT)", "CREATE TABLE one (a TEXT)"))
+
+
+async def tables(database: SqliteDatabase) -> set[str]:
+    rows = await database.fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name for (name,) in rows}
+
+
+async def test_an_empty_database_gets_every_step_once(empty: SqliteDatabase) -> None:
+    assert await migrate(empty) == [step.name for step in steps()]
+    assert await migrate(empty) == []
+    assert {"tenants", "users", "keys", "entries", "refusals"} <= await tables(empty)
+
+
+def test_steps_are_numbered_without_gaps_and_no_file_is_left_out() -> None:
+    numbers = [step.number for step in steps()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [step.name for step in steps()] == sorted(path.stem for path in SCHEMA.iterdir())
+
+
+async def test_only_missing_steps_are_applied(empty: SqliteDatabase) -> None:
+    assert await migrate(empty, [FIRST]) == ["0001_first"]
+    assert await migrate(empty, [FIRST, SECOND]) == ["0002_second"]
+    assert await empty.fetch("SELECT a FROM one") == [("x",)]
+
+
+async def test_a_step_that_fails_leaves_nothing_and_can_be_repaired(empty: SqliteDatabase) -> None:
+    with pytest.raises(Fault):
+        await migrate(empty, [FIRST, BROKEN])
+    assert await tables(empty) == {"migrations", "one"}
+    assert await migrate(empty, [FIRST, SECOND]) == ["0002_second"]
+
+
+async def test_a_conflict_inside_a_step_is_not_taken_for_another_process(
+    empty: SqliteDatabase,
+) -> None:
+    clash = ("CREATE TABLE one (a TEXT UNIQUE)", *["INSERT INTO one VALUES ('x')"] * 2)
+    with pytest.raises(Fault) as failed:
+        await migrate(empty, [Step(1, "0001_clash", clash)])
+    assert failed.value.kind is Kind.CONFLICT
+    assert await tables(empty) == {"migrations"}
+
+
+async def test_a_database_newer_than_the_code_is_refused(empty: SqliteDatabase) -> None:
+    await migrate(empty, [FIRST, SECOND])
+    with pytest.raises(Fault) as failed:
+        await migrate(empty, [FIRST])
+    assert "newer than this release" in failed.value.message
+    assert "0002_second" in failed.value.message
+
+
+def test_a_statement_without_an_end_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "0001_open.sql").write_text("-- why;\nCREATE TABLE one (\n  a TEXT\n)\n")
+    with pytest.raises(ValueError, match="does not end"):
+        steps(tmp_path)
+
+
+def test_comments_and_blank_lines_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "0001_x.sql").write_text("-- a; b\n\nCREATE TABLE one (\n  -- c;\n  a TEXT\n);\n")
+    assert steps(tmp_path) == [Step(1, "0001_x", ("CREATE TABLE one (\n  a TEXT\n)",))]
+
+
+MIGRATOR = """
+import asyncio, sys
+from proxy.storage.migrations import migrate
+from proxy.storage.sqlite import SqliteDatabase
+
+async def main():
+    print("ready", flush=True)
+    input()
+    database = await SqliteDatabase.open(sys.argv[1])
+    print(len(await migrate(database)))
+    await database.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_migrate_at_once_apply_each_step_once(
+    path: Path, spawn: Spawn
+) -> None:
+    processes = [spawn(MIGRATOR, path) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    applied = 0
+    for process in processes:
+        out, errors = await asyncio.to_thread(process.communicate)
+        assert (process.returncode, errors) == (0, "")
+        applied += int(out)
+    assert applied == len(steps())
