@@ -265,3 +265,15 @@ async def test_strangers_and_bearer_keys_are_not_let_in(office: Office) -> None:
     assert (await office.put({"enabled": True}, "stranger"))[0] == 401
     await office.get()
     assert office.bearer_allowed == {False}
+
+
+async def test_nobody_has_to_listen_for_changes(
+    office: Office, aiohttp_client: Callable[[web.Application], Awaitable[Browse]]
+) -> None:
+    app = web.Application()
+    app.router.add_put(
+        PATH, GatewayMapping(office.shelf, office.store, office.maps, office.admit).save
+    )
+    office.browse = await aiohttp_client(app)
+    assert (await office.put({"enabled": True}))[0] == 200
+    assert office.changes == []
