@@ -59,6 +59,17 @@ def admitted(config: Path, value: str) -> Caller | int:
     return asyncio.run(ask())
 
 
+def change(config: Path, sql: str) -> None:
+    """What another command or release may have done to the storage."""
+
+    async def work() -> None:
+        storage = await open_storage(load(config, {}), {})
+        await storage.database.run([(sql, ())])
+        await storage.database.close()
+
+    asyncio.run(work())
+
+
 def listed(key: Run) -> list[dict[str, object]]:
     status, out, _ = key("list", "--json")
     assert status == 0
@@ -200,15 +211,20 @@ def test_the_list_recognises_keys_without_revealing_them(key: Run) -> None:
     assert "digest" not in record
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "state"), [(1_000, "expired 1970"), (1 << 42, "good until 21")]
+)
+def test_the_list_says_whether_a_key_expired(
+    key: Run, config: Path, expires_at: int, state: str
+) -> None:
+    key("create", "--user", "ada@example.com")
+    change(config, f"UPDATE keys SET expires_at = {expires_at}")
+    assert state in key("list")[1]
+
+
 def test_a_user_who_is_not_active_gets_no_key(key: Run, config: Path) -> None:
     key("create", "--user", "ada@example.com")
-
-    async def suspend() -> None:
-        storage = await open_storage(load(config, {}), {})
-        await storage.database.run([("UPDATE users SET status = 'Suspended'", ())])
-        await storage.database.close()
-
-    asyncio.run(suspend())
+    change(config, "UPDATE users SET status = 'Suspended'")
     status, out, err = key("create", "--user", "ada@example.com")
     assert (status, out) == (1, "")
     assert "Suspended" in err

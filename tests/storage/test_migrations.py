@@ -2,12 +2,13 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from proxy.domain.fault import Fault, Kind
+from proxy.storage.database import Statement
 from proxy.storage.migrations import SCHEMA, Step, migrate, steps
 from proxy.storage.sqlite import SqliteDatabase
 
@@ -79,6 +80,7 @@ def test_comments_and_blank_lines_are_left_out(tmp_path: Path) -> None:
 
 MIGRATOR = """
 import asyncio, sys
+from proxy.storage.database import Statement
 from proxy.storage.migrations import migrate
 from proxy.storage.sqlite import SqliteDatabase
 
@@ -110,3 +112,28 @@ async def test_processes_that_migrate_at_once_apply_each_step_once(
         assert (process.returncode, errors) == (0, "")
         applied += int(out)
     assert applied == len(steps())
+
+
+class Latecomer:
+    """A database where somebody else has done it between the look and the deed."""
+
+    def __init__(self, database: SqliteDatabase, faster: SqliteDatabase) -> None:
+        self.fetch = database.fetch
+        self.run_many = database.run_many
+        self.close = database.close
+        self._database = database
+        self._faster = faster
+
+    async def run(self, statements: Sequence[Statement]) -> None:
+        if "INSERT INTO migrations" in statements[0][0]:
+            await migrate(self._faster)
+        await self._database.run(statements)
+
+
+async def test_steps_another_process_finished_in_between_are_passed_over(
+    empty: SqliteDatabase, path: Path
+) -> None:
+    faster = await SqliteDatabase.open(path)
+    assert await migrate(Latecomer(empty, faster)) == []
+    assert len(await empty.fetch("SELECT number FROM migrations")) == len(steps())
+    await faster.close()
