@@ -18,12 +18,12 @@ BODY_BYTES_MAX = 8 * 1024 * 1024
 
 @dataclass(slots=True)
 class Entry:
-    """One request; `status` and `disconnected_early` become known later."""
+    """One request; what is last here becomes known later."""
 
     method: str
     path: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes = b""
     status: int | None = None
     disconnected_early: bool = False
 
@@ -52,28 +52,36 @@ class RequestLog:
         self._entries: deque[Entry] = deque()
         self._requests_max = requests_max
         self._bodies_bytes_max = bodies_bytes_max
-        self._bodies_bytes = 0
 
-    def add(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> Entry:
+    def add(self, method: str, path: str, headers: Iterable[tuple[str, str]]) -> Entry:
         """Write a request down; header names become lower case, repeated ones are joined."""
         named: dict[str, str] = {}
         for name, value in headers:
             key = name.lower()
             named[key] = f"{named[key]}, {value}" if key in named else value
-        entry = Entry(method, path, named, body[:BODY_BYTES_MAX])
+        entry = Entry(method, path, named)
         self._entries.append(entry)
-        self._bodies_bytes += len(entry.body)
-        while len(self._entries) > self._requests_max or (
-            self._bodies_bytes > self._bodies_bytes_max and len(self._entries) > 1
-        ):
-            self._bodies_bytes -= len(self._entries.popleft().body)
+        self._shrink()
         return entry
+
+    def keep_body(self, entry: Entry, body: bytes) -> None:
+        """Add the body to a request written down before."""
+        entry.body = body[:BODY_BYTES_MAX]
+        self._shrink()
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
-        self._bodies_bytes = 0
 
     def as_json(self) -> list[dict[str, object]]:
         """All entries, oldest first."""
         return [entry.as_json() for entry in self._entries]
+
+    def _shrink(self) -> None:
+        # Summed each time, since bodies come later than their entries and these may be gone by
+        # then; there are few.
+        bodies_bytes = sum(len(entry.body) for entry in self._entries)
+        while len(self._entries) > self._requests_max or (
+            bodies_bytes > self._bodies_bytes_max and len(self._entries) > 1
+        ):
+            bodies_bytes -= len(self._entries.popleft().body)

@@ -30,6 +30,7 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 _LOG = web.AppKey("log", RequestLog)
 _SERIALS: web.AppKey[Iterator[str]] = web.AppKey("serials", Iterator)
 _LOG_PATH = "/demo/log"
+_GONE = Refusal(499, "The client has closed the connection.")  # nobody reads it but the log
 _KEEPALIVE_S = 300  # longer than any client or gateway pool keeps a connection
 _SHUTDOWN_S = 1.0
 _PARENT_LOOK_EVERY_S = 1.0
@@ -75,36 +76,28 @@ async def _receive(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     serials = request.app[_SERIALS]
     request[stage.SERIAL] = next(serials)
-    refusal: Refusal | None = None
-    body = b""
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        refusal = Refusal(413)
-    except web.RequestPayloadError:
-        refusal = Refusal(400, "The request body could not be decoded.")
-    entry = request.app[_LOG].add(request.method, request.raw_path, request.headers.items(), body)
+    log = request.app[_LOG]
+    entry = log.add(request.method, request.raw_path, request.headers.items())
     request[stage.ENTRY] = entry
-    response = _refused(request, refusal) if refusal else await _answer(request, handler)
-    entry.status = response.status
-    return response
-
-
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
+        log.keep_body(entry, await request.read())
+        response = await handler(request)
     except RefusedError as refused:
-        return _refused(request, refused.refusal)
-    except web.HTTPException as routed:
-        # No such path or method, as the router says it.
-        return _refused(request, Refusal(routed.status, routed.reason))
+        response = _refused(request, refused.refusal)
+    except web.RequestPayloadError:
+        response = _refused(request, Refusal(400, "The request body could not be decoded."))
+    except web.HTTPException as known:
+        # Body too large; no such path or method, as the router says it.
+        response = _refused(request, Refusal(known.status, known.reason))
     except ConnectionError:
-        request[stage.ENTRY].disconnected_early = True
-        return web.Response()
+        entry.disconnected_early = True
+        response = _refused(request, _GONE)
     except asyncio.CancelledError:
         # How a runner with handler_cancellation tells that the client has gone.
-        request[stage.ENTRY].disconnected_early = True
+        entry.disconnected_early = True
         raise
+    entry.status = response.status
+    return response
 
 
 def _refused(request: web.Request, refusal: Refusal) -> web.Response:
