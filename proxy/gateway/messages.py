@@ -63,9 +63,6 @@ class Messages:
         except Fault as fault:
             self._refuse(arrival, outlet, fault)
             return
-        except OSError as problem:
-            self._refuse(arrival, outlet, _cannot_tell(problem))
-            return
         if not outlet.gone:
             self._walk(arrival, outlet, caller)
 
@@ -122,14 +119,4 @@ def _nowhere(model_id: str) -> Fault:
         source=Source.HOUSE,
         retry=False,
         reason="upstream_unavailable",
-    )
-
-
-def _cannot_tell(problem: OSError) -> Fault:
-    return Fault(
-        Kind.UNAVAILABLE,
-        "The gateway cannot check keys at the moment. Try again.",
-        detail=f"the key store failed: {problem}",
-        source=Source.HOUSE,
-        retry_after_s=1,
     )

@@ -57,6 +57,7 @@ class Relay:
         "_collected_bytes",
         "_committed",
         "_connection",
+        "_headers",
         "_heard",
         "_heard_s",
         "_last",
@@ -65,7 +66,6 @@ class Relay:
         "_outlet",
         "_paused",
         "_pipe",
-        "_headers",
         "_repeated",
         "_routes",
         "_spoke",
@@ -81,7 +81,7 @@ class Relay:
         now_s = means.wheel.now_s
         self._means = means
         self._call = call
-        self._body = body
+        self._body: Body | None = body
         self._routes = routes
         self._outlet = outlet
         self._tab = (
@@ -139,7 +139,9 @@ class Relay:
         self._heard_s = self._means.wheel.now_s
         if self._tab is not None:
             self._tab.provider = route.provider.name
-        connection.ask(route.provider.request(self._call, self._body, route.upstream_model), self)
+        body = self._body
+        assert body is not None, "nothing is asked again once a stream has begun"
+        connection.ask(route.provider.request(self._call, body, route.upstream_model), self)
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""
@@ -253,6 +255,9 @@ class Relay:
         self._spoke = True
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
+        # Nothing can be tried again from here on, and streams live long: let the prompt go.
+        self._body = None
+        self._call.arrival.body = b""
         if pipe.at is StreamAt.WHOLE:
             self._stream_over(out)
         else:

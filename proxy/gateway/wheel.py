@@ -44,9 +44,13 @@ class Wheel:
         """Ask it no more; nothing happens when it was not watched."""
         self._watched.discard(thing)
 
+    def watched(self) -> list[Watched]:
+        """All that are watched now."""
+        return list(self._watched)
+
     def _turn(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._turn)
         self.now_s = self._clock()
-        for thing in list(self._watched):
+        for thing in self.watched():
             if thing in self._watched:
                 thing.tick(self.now_s)

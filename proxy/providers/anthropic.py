@@ -37,7 +37,7 @@ _RETRIABLE = {b"true": True, b"false": False}
 
 
 class Anthropic:
-    """A provider that speaks Anthropic's own wire. `credential` is a whole header line's value."""
+    """A provider that speaks Anthropic's own wire. `credential` is a header, name and value."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Anthropic:
         origin: Origin,
         prefix: str,
         *,
-        credential: tuple[str, str],
+        credential: tuple[str, str] | None,
         event_bytes_max: int,
     ) -> None:
         self.name = name
@@ -56,8 +56,9 @@ class Anthropic:
             Errand.MESSAGE: f"POST {path}".encode(),
             Errand.COUNT: f"POST {path}/count_tokens".encode(),
         }
+        secret = f"{credential[0]}: {credential[1]}\r\n" if credential else ""
         self._fixed = (
-            f" HTTP/1.1\r\nhost: {origin.authority}\r\n{credential[0]}: {credential[1]}\r\n"
+            f" HTTP/1.1\r\nhost: {origin.authority}\r\n{secret}"
             "content-type: application/json\r\naccept: application/json\r\n"
             "accept-encoding: identity\r\n"
         ).encode("latin-1")

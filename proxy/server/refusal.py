@@ -9,6 +9,7 @@ import msgspec
 
 from proxy.domain.fault import Fault, Source
 from proxy.wire.fault_body import error_body
+from proxy.wire.http import status_line
 
 _LOG = logging.getLogger("proxy.refusal")
 
@@ -42,6 +43,21 @@ def rest_body(fault: Fault, request_id: str) -> bytes:
             "request_id": request_id,
         }
     )
+
+
+def whole_refusal(fault: Fault, request_id: str, *, anthropic: bool) -> bytes:
+    """A whole HTTP/1.1 reply, after which the connection is closed."""
+    body = (anthropic_body if anthropic else rest_body)(fault, request_id)
+    lines = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+        ("request-id", request_id),
+        ("x-request-id", request_id),
+        ("connection", "close"),
+        *refusal_headers(fault),
+    ]
+    head = "".join([f"{name}: {value}\r\n" for name, value in lines]).encode()
+    return status_line(fault.status) + head + b"\r\n" + body
 
 
 def log_refusal(fault: Fault, request_id: str) -> None:

@@ -1,0 +1,66 @@
+# The two commands a newcomer needs are `make run` and `make test`.
+PORT ?= 8080
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check style types floors clients bench bench-compare loadtest clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.installed  ## the gateway with a built-in demo provider, on PORT (8080)
+	@$(BIN)/hatz-gateway demo --port $(PORT)
+
+setup: $(VENV)/.installed-dev  ## install everything the other targets need
+	@echo "installed in $(VENV)"
+
+test: check clients  ## everything that must pass; installs what is missing
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+check: style types floors  ## format, lint, types, import contracts
+
+style: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+floors: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+clients: $(VENV)/.installed-dev  ## install the real SDKs and Claude Code the tests drive
+	$(BIN)/python tests/clients/install.py
+
+bench: $(VENV)/.installed-dev  ## CPU, latency and memory beside nginx and a plain aiohttp proxy
+	$(BIN)/python -m bench.run $(BENCH)
+
+bench-compare: $(VENV)/.installed-dev  ## two result files: make bench-compare OLD=… NEW=…
+	$(BIN)/python -m bench.compare $(OLD) $(NEW)
+
+loadtest: $(VENV)/.installed-bench  ## locust against a local gateway and a fast provider
+	$(BIN)/python -m bench.loadtest $(LOADTEST)
+
+clean:  ## remove what the targets made; keeps var/ (your data)
+	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; choose one with: make run PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the gateway into $(VENV) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the development tools …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo "installing locust …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@

@@ -1,0 +1,424 @@
+"""Settings in, whole house out: builds the rooms, joins them, takes them down in order.
+
+The one place where the rooms' protocols meet storage. Nothing here decides anything about a
+request.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec.structs import replace
+
+from proxy.admin.preferences import GatewayMapping
+from proxy.admin.requests import RequestLookup
+from proxy.auth.gate import Gate
+from proxy.catalog.lists import ModelLists
+from proxy.catalog.mappings import AliasMaps
+from proxy.catalog.refresh import Shelf
+from proxy.config.cautions import WIRES_AVAILABLE
+from proxy.config.secrets import SecretProblem, resolve
+from proxy.config.settings import Provider as ProviderSettings
+from proxy.config.settings import Settings
+from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.fault import Fault
+from proxy.gateway.means import Means, Patience, Route
+from proxy.gateway.messages import Messages
+from proxy.gateway.relay import Relay
+from proxy.gateway.tasks import Tasks
+from proxy.gateway.wheel import Wheel
+from proxy.ledger.journal import Journal
+from proxy.ledger.tab import EventIds
+from proxy.observe.access_log import AccessLog
+from proxy.observe.metrics import Metrics, exposition
+from proxy.observe.workers import WorkerBoard
+from proxy.providers.anthropic import Anthropic
+from proxy.server.admission import Admission
+from proxy.server.envelope import Envelope
+from proxy.server.front import DateLine, DoorLimits, Front
+from proxy.server.health import HealthPages
+from proxy.server.listener import Listener
+from proxy.server.models import ModelPages
+from proxy.server.office import Office
+from proxy.server.routes import application
+from proxy.server.welcome import WelcomePages
+from proxy.storage.changes import KEYS, MODELS, PEOPLE, PREFERENCES, Changes
+from proxy.storage.entries import Entries
+from proxy.storage.keys import Keys
+from proxy.storage.models import ModelSwitches
+from proxy.storage.opening import OpenStorage, open_storage
+from proxy.storage.preferences import Preferences
+from proxy.upstream.pool import Pool, PoolLimits
+from proxy.upstream.tunnel import proxy_for
+from proxy.wire.http import Origin, split_base_url
+
+_LOG = logging.getLogger("proxy.assembly")
+
+LAST_USED_FLUSH_S = 30.0
+HOUSEKEEPING_S = 0.25
+UNWIND_S = 2.0
+
+
+def _write_to_stderr(lines: bytes) -> None:
+    sys.stderr.buffer.write(lines)
+    sys.stderr.buffer.flush()
+
+
+class House:
+    """One worker's gateway. `open` then `close`; `reload` in between."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], worker: str) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._worker = worker
+        self._tasks = Tasks()
+        self._wheel = Wheel(time.monotonic)
+        self._metrics = Metrics()
+        self._pools: dict[Origin, Pool] = {}
+        self._storage_trouble = ""
+        self._ready = False
+
+    # ------------------------------------------------------------ opening
+
+    async def open(self, listening: socket.socket) -> None:
+        """Build everything and take requests. Raises Fault or OSError with the remedy."""
+        settings = self.settings
+        self._storage = storage = await open_storage(settings, self._environ)
+        self._open_rooms(storage)
+        self._journal.open()
+        await self._changes_once()
+        envelope = Envelope()
+        office = Office(self._application(envelope))
+        await office.open()
+        self._office = office
+        self._front = front = self._open_front(office)
+        envelope.front = front
+        self._listener = Listener(front)
+        await self._listener.open(listening)
+        await self._open_metrics_port()
+        self._wheel.start()
+        for name, work in self._standing_work():
+            self._tasks.start(work, name)
+        # What lives now lives long: the collector need not look at it at every turn.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        self._ready = True
+
+    def _open_rooms(self, storage: OpenStorage) -> None:
+        settings = self.settings
+        database = storage.database
+        self._changes = Changes(database)
+        self._keys = Keys(database)
+        self._preferences = Preferences(database)
+        self._entries = Entries(database)
+        self._maps = AliasMaps(self._preferences)
+        self._gate = Gate(
+            self._keys,
+            storage.hash_secret,
+            keys_cached_max=settings.auth.keys_cached_max,
+            furnish=self._with_mapping,
+        )
+        self._shelf = Shelf(
+            settings.models,
+            ModelSwitches(database),
+            mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
+            custom_aliases=settings.catalog.aliases,
+        )
+        self._journal = Journal(
+            Path(settings.ledger.folder),
+            f"{self._worker}.{os.getpid()}",
+            self._entries,
+            flush_ms=settings.ledger.flush_ms,
+            spool_bytes_max=settings.ledger.spool_bytes_max,
+        )
+        self._board = WorkerBoard(
+            Path(settings.ledger.folder) / "workers", self._worker, self._metrics
+        )
+
+    async def _with_mapping(self, caller: Caller) -> Caller:
+        return replace(caller, mapping=await self._maps.get(caller.user_id))
+
+    async def _mapping_changed(
+        self, caller: Caller, before: AliasMapping, after: AliasMapping
+    ) -> None:
+        # In this process at once; other processes see the version move.
+        self._gate.forget()
+
+    def _application(self, envelope: Envelope) -> web.Application:
+        settings = self.settings
+        admission = Admission(self._gate, time.time, strict_bearer=settings.auth.strict_bearer)
+        lists = ModelLists(list_native_ids=settings.catalog.list_native_ids)
+        mapping = GatewayMapping(
+            self._shelf, self._preferences, self._maps, admission, self._mapping_changed
+        )
+        requests = RequestLookup(self._entries, admission)
+        return application(
+            envelope,
+            health=self._health(),
+            models=ModelPages(self._shelf, lists, admission),
+            welcome=WelcomePages(settings.server.address),
+            office=[
+                ("GET", "/v1/preferences/gateway-mapping", mapping.read),
+                ("PUT", "/v1/preferences/gateway-mapping", mapping.save),
+                ("GET", "/v1/requests/{request_id}", requests.read),
+            ],
+        )
+
+    def _health(self) -> HealthPages:
+        return HealthPages(self._not_ready, self._exposition)
+
+    def _open_front(self, office: Office) -> Front:
+        settings = self.settings
+        upstream = settings.upstream
+        means = Means(
+            books=self._journal,
+            metrics=self._metrics,
+            wheel=self._wheel,
+            patience=Patience(
+                first_byte_timeout_s=upstream.first_byte_timeout_s,
+                idle_timeout_s=upstream.idle_timeout_s,
+                ping_after_s=upstream.ping_after_s,
+                commit_after_s=upstream.commit_after_s,
+                reply_bytes_max=upstream.reply_bytes_max,
+            ),
+            monotonic=time.monotonic,
+            wall=time.time,
+            new_event_id=EventIds(os.urandom(12)).next,
+        )
+        self._walk = Messages(self._gate, self._shelf, self._routes(settings), means, self._tasks)
+        date = DateLine(time.time)
+        self._wheel.watch(date)
+        self._access_log = AccessLog(
+            _write_to_stderr,
+            wanted=settings.observability.access_log,
+            as_json=settings.observability.log == "json",
+        )
+        return Front(
+            walk=self._walk,
+            office=office,
+            limits=msgspec.convert(
+                {
+                    name: getattr(
+                        settings.upstream if name == "held_bytes_max" else settings.server, name
+                    )
+                    for name in DoorLimits.__struct_fields__
+                },
+                DoorLimits,
+            ),
+            wheel=self._wheel,
+            metrics=self._metrics,
+            access_log=self._access_log,
+            wall=time.time,
+            monotonic=time.monotonic,
+            new_request_id=lambda: "req_" + os.urandom(12).hex(),
+            date=date,
+        )
+
+    async def _open_metrics_port(self) -> None:
+        observability = self.settings.observability
+        self._metrics_runner: web.AppRunner | None = None
+        if not observability.metrics_port:
+            return
+        health = self._health()
+        app = web.Application()
+        app.router.add_get("/healthz", health.live)
+        app.router.add_get("/readyz", health.ready)
+        app.router.add_get("/metrics", health.metrics)
+        self._metrics_runner = web.AppRunner(app, access_log=None)
+        await self._metrics_runner.setup()
+        host = observability.metrics_host or self.settings.server.host
+        site = web.TCPSite(self._metrics_runner, host, observability.metrics_port, reuse_port=True)
+        await site.start()
+
+    # ------------------------------------------------------------ providers
+
+    def _routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
+        """Model id to its deployments, those whose provider can be called."""
+        providers: dict[str, Anthropic] = {}
+        for each in settings.providers:
+            provider = self._provider(each, settings)
+            if provider is not None:
+                providers[each.name] = provider
+        routes: dict[str, tuple[Route, ...]] = {}
+        for model in settings.models:
+            routes[model.id] = tuple(
+                Route(
+                    providers[each.provider],
+                    self._pool(providers[each.provider].origin),
+                    each.model,
+                )
+                for each in model.deployments
+                if each.provider in providers
+            )
+        return routes
+
+    def _provider(self, each: ProviderSettings, settings: Settings) -> Anthropic | None:
+        if each.wire not in WIRES_AVAILABLE:
+            return None
+        credential: tuple[str, str] | None = None
+        if each.api_key:
+            try:
+                key = resolve(each.api_key, self._environ).reveal()
+            except SecretProblem as problem:
+                _LOG.error("provider %s: %s; its models answer 503", each.name, problem)
+                return None
+            is_bearer = each.auth_scheme == "bearer"
+            credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
+        origin, prefix = split_base_url(each.base_url)
+        return Anthropic(
+            each.name,
+            origin,
+            prefix,
+            credential=credential,
+            event_bytes_max=settings.upstream.event_bytes_max,
+        )
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            upstream = self.settings.upstream
+            pool = Pool(
+                origin,
+                PoolLimits(
+                    connections_max=upstream.connections_max,
+                    waiting_max=upstream.waiting_max,
+                    connect_timeout_s=upstream.connect_timeout_s,
+                    idle_connection_timeout_s=upstream.idle_connection_timeout_s,
+                ),
+                start_task=self._tasks.start,
+                clock=time.monotonic,
+                tls=self._tls() if origin.secure else None,
+                via=proxy_for(origin) if upstream.trust_env_proxies else None,
+            )
+            self._pools[origin] = pool
+            self._wheel.watch(pool)
+        return pool
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self.settings.upstream.ca_file:
+            context.load_verify_locations(self.settings.upstream.ca_file)
+        return context
+
+    # ------------------------------------------------------------ standing work
+
+    def _standing_work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        return [
+            ("watch for changes", self._watch_changes()),
+            ("move the journal to storage", self._journal.run()),
+            ("housekeeping", self._housekeeping()),
+            ("write last uses", self._write_last_uses()),
+        ]
+
+    async def _changes_once(self) -> None:
+        versions = await self._changes.versions()
+        await self._shelf.refresh(versions.get(MODELS, 0))
+        self._versions = versions
+
+    async def _watch_changes(self) -> None:
+        """Whatever is changed in storage counts here within two `refresh_s`."""
+        while True:
+            await asyncio.sleep(self.settings.catalog.refresh_s)
+            try:
+                versions = await self._changes.versions()
+                if versions.get(PREFERENCES) != self._versions.get(PREFERENCES):
+                    self._maps.invalidate()
+                if any(
+                    versions.get(topic) != self._versions.get(topic)
+                    for topic in (PEOPLE, KEYS, PREFERENCES, MODELS)
+                ):
+                    self._gate.forget()
+                await self._shelf.refresh(versions.get(MODELS, 0))
+                self._versions = versions
+                self._storage_trouble = ""
+            except Fault as fault:
+                # The snapshots at hand go on serving; `/readyz` tells.
+                self._storage_trouble = fault.message
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            self._access_log.flush()
+            self._metrics.journal_lost = self._journal.lost
+            self._metrics.journal_healthy = int(self._journal.healthy)
+            if self.settings.server.workers > 1:
+                self._board.publish()
+
+    async def _write_last_uses(self) -> None:
+        while True:
+            await asyncio.sleep(LAST_USED_FLUSH_S)
+            try:
+                await self._gate.flush_last_used()
+            except Fault as fault:
+                _LOG.warning("last uses of keys wait: %s", fault.message)
+
+    def _not_ready(self) -> list[str]:
+        reasons: list[str] = []
+        if not self._ready or self._front.draining:
+            reasons.append("starting or stopping")
+        if not self._journal.healthy:
+            reasons.append(self._journal.trouble)
+        if self._storage_trouble:
+            reasons.append(self._storage_trouble)
+        return reasons
+
+    def _exposition(self) -> bytes:
+        total = self._board.total() if self.settings.server.workers > 1 else self._metrics
+        return exposition(total)
+
+    # ------------------------------------------------------------ changing and closing
+
+    async def reload(self, settings: Settings) -> None:
+        """Swap in the models and providers of a changed file; ports, storage and times need a
+        restart."""
+        routes = self._routes(settings)
+        self._shelf.restock(
+            settings.models,
+            mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
+            custom_aliases=settings.catalog.aliases,
+        )
+        self.settings = replace(
+            self.settings,
+            models=settings.models,
+            providers=settings.providers,
+            catalog=settings.catalog,
+        )
+        await self._changes_once()
+        self._walk.routes = routes
+
+    async def close(self) -> None:
+        """Drain, end what does not finish, write everything down."""
+        self._ready = False
+        left = await self._listener.drain(self.settings.server.drain_timeout_s)
+        if left:
+            _LOG.warning("%d connections did not finish in time", left)
+            for thing in self._wheel.watched():
+                if isinstance(thing, Relay):
+                    thing.house_stops()
+            await self._listener.drain(UNWIND_S)
+        await self._office.close()
+        if self._metrics_runner is not None:
+            await self._metrics_runner.cleanup()
+        self._wheel.stop()
+        await self._tasks.stop()
+        for pool in self._pools.values():
+            pool.close()
+        try:
+            await self._gate.flush_last_used()
+        except Fault as fault:
+            _LOG.warning("last uses of keys are lost: %s", fault.message)
+        await self._journal.close()
+        self._access_log.flush()
+        self._board.withdraw()
+        await self._storage.database.close()

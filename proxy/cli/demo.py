@@ -1,0 +1,237 @@
+"""`demo`: the whole gateway with a built-in model provider, seen working within seconds.
+
+What it shows is real: another process plays the provider, a key is made, one streamed message goes
+through the gateway over HTTP, and then it serves. Where a provider's key is in the environment the
+models that provider serves go to the real one.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import uvloop
+from msgspec.structs import replace
+
+from proxy.assembly import House
+from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
+from proxy.cli.serve import raise_file_limit
+from proxy.config.load import parse
+from proxy.config.settings import Provider, Settings
+from proxy.domain.fault import Fault
+from proxy.domain.model import Deployment, Model, Rates
+from proxy.observe import log
+from proxy.server.listener import bind
+from proxy.storage.accounts import Accounts
+from proxy.storage.keys import Keys
+from proxy.storage.opening import open_storage
+
+KEY_FILE = Path("var/demo.key")
+DEMO_USER = "demo@example.com"
+PROMPT = "Say hello to somebody who has just started this gateway."
+START_TIMEOUT_S = 20.0
+
+
+def run(arguments: list[str]) -> int:
+    """Serve the demo until Ctrl-C, or with `--once` only until its message came back whole."""
+    parser = argparse.ArgumentParser(prog="hatz-gateway demo", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--once", action="store_true", help="exit 0 after the streamed message")
+    options = parser.parse_args(arguments)
+    log.set_up("console")
+    raise_file_limit()
+    try:
+        listening = bind(options.host, options.port, shared=False)
+    except OSError as problem:
+        print(f"{problem.strerror}. Choose another port: make run PORT=9000", file=sys.stderr)
+        return 1
+    provider = subprocess.Popen(
+        [sys.executable, "-m", "proxy.demo.upstream", "--port", "0", "--die-with-parent"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert provider.stdout is not None
+        heard = re.match(r"listening (http://\S+)", provider.stdout.readline())
+        if heard is None:
+            print("the demo's model provider did not start", file=sys.stderr)
+            return 1
+        port = listening.getsockname()[1]
+        settings = _settings(heard[1], options.host, port, os.environ)
+        return uvloop.run(_demo(settings, listening, once=options.once))
+    except Fault as fault:
+        print(f"{fault.message} {fault.detail}".rstrip(), file=sys.stderr)
+        return 1
+    finally:
+        provider.terminate()
+        provider.wait()
+
+
+def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -> Settings:
+    """The example configuration, with every model at the demo provider that has no real one."""
+    example = parse(files("proxy.config").joinpath("example.toml").read_text("utf-8"), {})
+    demo = Provider(name="demo", wire="anthropic", base_url=upstream)
+    real = {
+        each.name
+        for each in example.providers
+        if each.api_key.startswith("env:") and environ.get(each.api_key[4:])
+    }
+    models = [
+        model
+        if any(place.provider in real for place in model.deployments)
+        else replace(model, deployments=(Deployment("demo", model.deployments[0].model),))
+        for model in (*example.models, _kimi())
+    ]
+    return replace(
+        example,
+        server=replace(example.server, host=host, port=port, drain_timeout_s=2),
+        observability=replace(example.observability, log="console"),
+        providers=(*[each for each in example.providers if each.name in real], demo),
+        models=tuple(models),
+    )
+
+
+def _kimi() -> Model:
+    """A model of another vendor; the demo provider plays it."""
+    return msgspec.convert(
+        {
+            "id": "moonshot.kimi-k2-thinking",
+            "display_name": "Kimi K2 Thinking",
+            "developer": "Moonshot AI",
+            "released": "2025-11-06",
+            "context_window": 262_144,
+            "max_output_tokens": 32_768,
+            "rates": Rates(input=600, output=2500, cache_read=150),
+            "deployments": [Deployment("demo", "kimi-k2-thinking")],
+        },
+        Model,
+    )
+
+
+async def _demo(settings: Settings, listening: socket.socket, *, once: bool) -> int:
+    key = await _key(settings)
+    house = House(settings, os.environ, "demo")
+    await house.open(listening)
+    status = 0
+    try:
+        base = f"{settings.server.address}/v1/anthropic"
+        print(f"\nThe gateway is up at {base}\nA message goes through it, streamed:\n")
+        if not await _stream_one(base, key, settings):
+            status = 1
+        elif not once:
+            print(_how_to(settings.server.address, base, key), flush=True)
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            await stop.wait()
+            print("\nstopping …")
+    finally:
+        await house.close()
+    return status
+
+
+async def _key(settings: Settings) -> str:
+    """The demo's key: made at the first start and kept beside the storage, for this user only."""
+    storage = await open_storage(settings, os.environ)
+    try:
+        keys = Keys(storage.database)
+        key = _kept_key()
+        if key and await keys.by_digest(digest(key.encode(), storage.hash_secret)) is not None:
+            return key
+        accounts = Accounts(storage.database)
+        tenant_id = await accounts.ensure_tenant("Default")
+        user = await accounts.ensure_user(DEMO_USER, tenant_id, "client_admin")
+        key = mint(os.urandom(NOISE_BYTES))
+        hashed = digest(key.encode(), storage.hash_secret)
+        await keys.insert(user.id, "demo", hashed, shown_prefix(key))
+        _keep_key(key)
+        return key
+    finally:
+        await storage.database.close()
+
+
+def _kept_key() -> str:
+    return KEY_FILE.read_text("ascii").strip() if KEY_FILE.exists() else ""
+
+
+def _keep_key(key: str) -> None:
+    KEY_FILE.touch(mode=0o600)
+    KEY_FILE.write_text(key + "\n", "ascii")
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
+class _Event(msgspec.Struct):
+    type: str
+    delta: _Delta = _Delta()
+
+
+async def _stream_one(base: str, key: str, settings: Settings) -> bool:
+    """One message through the gateway, shown as it arrives. Spends nothing: the model is one that
+    the demo provider plays."""
+    model = next(each for each in settings.models if each.deployments[0].provider == "demo")
+    question = {"role": "user", "content": PROMPT}
+    asked = {"model": model.id, "max_tokens": 256, "stream": True, "messages": [question]}
+    print(f"  {model.id} > ", end="", flush=True)
+    whole = False
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as client,
+        client.post(
+            f"{base}/v1/messages",
+            headers={"x-api-key": key, "content-type": "application/json"},
+            data=msgspec.json.encode(asked),
+        ) as reply,
+    ):
+        if reply.status != 200:
+            print((await reply.read()).decode("utf-8", "replace"))
+            return False
+        async for line in reply.content:
+            if line.startswith(b"data:"):
+                event = msgspec.json.decode(line[5:], type=_Event)
+                print(event.delta.text, end="", flush=True)
+                whole = whole or event.type == "message_stop"
+    print("\n" if whole else "\n\nthe stream ended before its end")
+    return whole
+
+
+def _how_to(address: str, base: str, key: str) -> str:
+    return f"""\
+Base URL   {base}
+API key    {key}
+Start page {address}/
+
+Try it with curl:
+
+  curl -N {base}/v1/messages \\
+    -H "x-api-key: {key}" -H "content-type: application/json" \\
+    -d '{{"model":"sonnet","max_tokens":256,"stream":true,
+         "messages":[{{"role":"user","content":"Hello!"}}]}}'
+
+With the Python SDK (pip install anthropic):
+
+  from anthropic import Anthropic
+
+  client = Anthropic(base_url="{base}", api_key="{key}")
+  message = client.messages.create(
+      model="sonnet", max_tokens=256, messages=[{{"role": "user", "content": "Hello!"}}]
+  )
+  print(message.content[0].text)
+
+With Claude Code:
+
+  ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude
+
+Ctrl-C stops it."""

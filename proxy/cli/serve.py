@@ -1,0 +1,124 @@
+"""`serve`: the gateway, in one process or in several that share the port."""
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+from msgspec.structs import replace
+
+from proxy.assembly import House
+from proxy.cli.workers import Workers
+from proxy.config.cautions import unresolved, warnings
+from proxy.config.load import ConfigProblems, load
+from proxy.config.settings import Settings
+from proxy.domain.fault import Fault
+from proxy.observe import log
+from proxy.server.listener import bind
+
+_LOG = logging.getLogger("proxy.serve")
+Read = Callable[[], Settings]
+
+
+def run(arguments: list[str]) -> int:
+    """Serve until told to stop; 0 after an orderly stop."""
+    parser = argparse.ArgumentParser(prog="hatz-gateway serve", description="Run the gateway.")
+    parser.add_argument("--config", required=True, metavar="FILE")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--workers", type=int)
+    options = parser.parse_args(arguments)
+    path = Path(options.config)
+
+    def read() -> Settings:
+        settings = load(path, os.environ)
+        given = {
+            name: value
+            for name in ("host", "port", "workers")
+            if (value := getattr(options, name)) is not None
+        }
+        return replace(settings, server=replace(settings.server, **given))
+
+    try:
+        settings = read()
+    except ConfigProblems as found:
+        print(found, file=sys.stderr)
+        return 2
+    log.set_up(settings.observability.log)
+    raise_file_limit()
+    for caution in (*warnings(settings), *unresolved(settings, os.environ)):
+        _LOG.warning("%s", caution)
+    try:
+        return _serve(settings, read)
+    except Fault as fault:
+        print(f"hatz-gateway: {fault.message} {fault.detail}".rstrip(), file=sys.stderr)
+        return 1
+    except OSError as problem:
+        print(f"hatz-gateway: {problem.strerror or problem}", file=sys.stderr)
+        return 1
+
+
+def raise_file_limit() -> None:
+    """Each client and each provider connection is an open file; the soft limit is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _serve(settings: Settings, read: Read) -> int:
+    server = settings.server
+    if server.workers == 1:
+        listening = bind(server.host, server.port, shared=False)
+        uvloop.run(work(settings, read, "w0", listening))
+        return 0
+    # Held by the parent so that a port chosen by the system is the same for all.
+    reserved = bind(server.host, server.port, shared=True, listens=False)
+    port = reserved.getsockname()[1]
+    settings = replace(settings, server=replace(server, port=port))
+
+    def worker(name: str) -> None:
+        listening = bind(server.host, port, shared=True)
+        uvloop.run(work(settings, read, name, listening))
+
+    return Workers(server.workers, worker).run()
+
+
+async def work(settings: Settings, read: Read, name: str, listening: socket.socket) -> None:
+    """One worker's whole life."""
+    house = House(settings, os.environ, name)
+    await house.open(listening)
+    host, port = listening.getsockname()[:2]
+    _LOG.info("worker %s serves http://%s:%d/v1/anthropic", name, host, port)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    changed = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, changed.set)
+    stopping = loop.create_task(stop.wait())
+    while not stop.is_set():
+        reloading = loop.create_task(changed.wait())
+        await asyncio.wait((stopping, reloading), return_when=asyncio.FIRST_COMPLETED)
+        reloading.cancel()
+        if changed.is_set():
+            changed.clear()
+            await _reload(house, read)
+    _LOG.info("worker %s stops", name)
+    await house.close()
+
+
+async def _reload(house: House, read: Read) -> None:
+    try:
+        settings = read()
+    except ConfigProblems as found:
+        _LOG.error("the configuration was not reloaded: %s", found)
+        return
+    await house.reload(settings)
+    _LOG.info("configuration reloaded: %d models", len(settings.models))

@@ -1,0 +1,391 @@
+"""The door: one client connection, one request after the other.
+
+Every request is read here, under caps and deadlines. A gateway POST takes the short lane to the
+walk; every other request is handed whole to aiohttp, which answers on the same socket. What arrives
+while one is answered is held (pipelining) and answered in order.
+
+    HEAD -> BODY -> LANE   -> HEAD …     answered by us
+                 -> OFFICE -> HEAD …     answered by aiohttp
+    any -> LINGER -> closed              refused before the body was read
+"""
+
+import asyncio
+from enum import Enum
+from math import inf
+from typing import cast
+
+from proxy.domain.call import Arrival, Errand
+from proxy.domain.fault import Fault, Kind
+from proxy.domain.ids import is_request_id
+from proxy.server.front import Front
+from proxy.server.office import HandlesHttp
+from proxy.server.outlet import LaneOutlet
+from proxy.server.refusal import whole_refusal
+from proxy.wire.chunked import ChunkedBody, too_large
+from proxy.wire.content_coding import decoded
+from proxy.wire.request_head import RequestHead, read_head
+
+LINGER_S = 2.0
+LINGER_BYTES_MAX = 1 << 20
+BODY_TIMEOUT_FACTOR = 10
+"""A body may take this many times `body_idle_timeout_s` in all, however steadily it trickles."""
+
+_BASE = b"/v1/anthropic"
+# The third spelling is what the SDKs make of a base URL that ends in /v1 (client-contract.md 1).
+LANE = {
+    base + end: errand
+    for base in (_BASE, _BASE + b"/v1", _BASE + b"/v1/v1")
+    for end, errand in (
+        (b"/messages", Errand.MESSAGE),
+        (b"/messages/count_tokens", Errand.COUNT),
+    )
+}
+
+
+class At(Enum):
+    """What the connection waits for."""
+
+    HEAD = "head"
+    BODY = "body"
+    LANE = "lane"
+    OFFICE = "office"
+    LINGER = "linger"
+    CLOSED = "closed"
+
+
+class Door(asyncio.Protocol):
+    """Made by the listening socket for each connection."""
+
+    __slots__ = (
+        "__weakref__",
+        "_at",
+        "_body_end_s",
+        "_chunked",
+        "_deadline_s",
+        "_front",
+        "_head",
+        "_head_raw",
+        "_held",
+        "_lingered_bytes",
+        "_missing",
+        "_office",
+        "_outlet",
+        "_parts",
+        "_reading",
+        "_searched",
+        "_unsent_bytes",
+        "transport",
+    )
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self.transport: asyncio.Transport | None = None
+        self._at = At.HEAD
+        self._deadline_s = inf
+        self._body_end_s = inf
+        self._held = b""
+        self._searched = 0
+        self._head: RequestHead | None = None
+        self._head_raw = b""
+        self._parts: list[bytes] = []
+        self._missing = 0
+        self._chunked: ChunkedBody | None = None
+        self._office: HandlesHttp | None = None
+        self._outlet: LaneOutlet | None = None
+        self._reading = True
+        self._lingered_bytes = 0
+        self._unsent_bytes = 0
+
+    # ------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        # uvloop's transports are no subclasses of asyncio's, but have all their methods.
+        transport = cast(asyncio.Transport, transport)
+        front = self._front
+        self.transport = transport
+        transport.set_write_buffer_limits(high=front.limits.held_bytes_max)
+        front.doors.add(self)
+        front.metrics.open_connections += 1
+        front.wheel.watch(self)
+        self._deadline_s = front.wheel.now_s + front.limits.keepalive_timeout_s
+        if len(front.doors) > front.limits.connections_max:
+            fault = Fault(
+                Kind.UNAVAILABLE, "The gateway has too many connections.", retry_after_s=1
+            )
+            self._refuse(fault)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone, or we closed."""
+        front = self._front
+        self._at = At.CLOSED
+        self.transport = None
+        front.doors.discard(self)
+        front.metrics.open_connections -= 1
+        front.wheel.unwatch(self)
+        self._held = b""
+        self._parts = []
+        if self._outlet is not None:
+            outlet, self._outlet = self._outlet, None
+            outlet.client_gone()
+        if self._office is not None:
+            self._office.connection_lost(exc)
+
+    def eof_received(self) -> bool:
+        """A client that will send no more also does not wait: the transport closes itself."""
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        """One read of the client's socket."""
+        at = self._at
+        if at is At.BODY:
+            self._deadline_s = min(
+                self._front.wheel.now_s + self._front.limits.body_idle_timeout_s, self._body_end_s
+            )
+            self._more_body(data)
+        elif at is At.LINGER:
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > LINGER_BYTES_MAX and self.transport is not None:
+                self.transport.abort()
+        else:
+            self._held = self._held + data if self._held else data
+            if at is At.HEAD:
+                self._next_head()
+            elif len(self._held) > self._front.limits.pipelined_bytes_max:
+                self._reading = False
+                if self.transport is not None:
+                    self.transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than we write."""
+        if self._outlet is not None:
+            self._deadline_s = self._front.wheel.now_s + self._front.limits.write_stall_timeout_s
+            self._outlet.client_full()
+        elif self._office is not None:
+            self._office.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        if self._outlet is not None:
+            self._deadline_s = inf
+            self._outlet.client_ready()
+        elif self._office is not None:
+            self._office.resume_writing()
+
+    # ------------------------------------------------------------ head
+
+    def _next_head(self) -> None:
+        """Look for a whole head in what is held."""
+        held = self._held
+        if held.startswith((b"\r", b"\n")):
+            held = self._held = held.lstrip(b"\r\n")  # RFC 9112 section 2.2 allows it
+        end = held.find(b"\r\n\r\n", self._searched)
+        bound = self._front.limits.header_bytes_max
+        if end > bound or (end < 0 and len(held) > bound):
+            self._refuse(
+                Fault(
+                    Kind.HEADERS_TOO_LARGE, f"The request's headers are over {bound} bytes in all."
+                )
+            )
+            return
+        if end < 0:
+            if held and not self._searched:
+                self._deadline_s = self._front.wheel.now_s + self._front.limits.header_timeout_s
+            self._searched = max(0, len(held) - 3)
+            return
+        end += 4
+        self._searched = 0
+        self._head_raw = held[:end]
+        self._held = b""
+        try:
+            self._head = read_head(self._head_raw)
+            self._begin_body(self._head, held, end)
+        except Fault as fault:
+            self._refuse(fault)
+
+    def _begin_body(self, head: RequestHead, held: bytes, end: int) -> None:
+        limits = self._front.limits
+        size = head.body_bytes
+        if size > limits.body_bytes_max:
+            raise too_large(limits.body_bytes_max)
+        if len(held) - end >= size >= 0:
+            self._held = held[end + size :]
+            self._dispatch(head, held[end : end + size])
+            return
+        self._at = At.BODY
+        self._body_end_s = (
+            self._front.wheel.now_s + limits.body_idle_timeout_s * BODY_TIMEOUT_FACTOR
+        )
+        self._deadline_s = self._front.wheel.now_s + limits.body_idle_timeout_s
+        if head.expects_continue and self.transport is not None:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._missing = size
+        self._chunked = ChunkedBody(limits.body_bytes_max) if size < 0 else None
+        if len(held) > end:
+            self._more_body(held[end:])
+
+    # ------------------------------------------------------------ body
+
+    def _more_body(self, data: bytes) -> None:
+        head = self._head
+        assert head is not None
+        if self._chunked is not None:
+            try:
+                self._chunked.feed(data)
+            except Fault as fault:
+                self._refuse(fault)
+                return
+            if self._chunked.whole:
+                body, self._held = self._chunked.body, self._chunked.rest
+                self._chunked = None
+                self._dispatch(head, body)
+            return
+        if len(data) < self._missing:
+            self._parts.append(data)
+            self._missing -= len(data)
+            return
+        self._held = data[self._missing :]
+        self._parts.append(data[: self._missing] if self._held else data)
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        self._dispatch(head, body)
+
+    def _dispatch(self, head: RequestHead, body: bytes) -> None:
+        """A whole request is here: which way?"""
+        self._deadline_s = inf
+        errand = LANE.get(head.path) if head.method == b"POST" else None
+        if errand is None:
+            self._hand_to_office(head, body)
+            return
+        front = self._front
+        request_id = self._request_id(head)
+        arrival = Arrival(
+            errand,
+            request_id,
+            head.path,
+            head.query,
+            head.headers,
+            body,
+            int(front.wall() * 1000),
+            front.monotonic(),
+        )
+        self._at = At.LANE
+        self._head = None
+        self._head_raw = b""
+        keep_alive = head.keep_alive and not front.draining
+        outlet = LaneOutlet(
+            self, front, arrival, keep_alive=keep_alive, chunked=head.version != "1.0"
+        )
+        self._outlet = outlet
+        coding = head.headers.get(b"content-encoding")
+        if coding is not None:
+            try:
+                arrival.body = decoded(body, coding, front.limits.body_bytes_max)
+            except Fault as fault:
+                outlet.refuse(fault)
+                return
+        front.walk.begin(arrival, outlet)
+
+    def _request_id(self, head: RequestHead) -> str:
+        given = head.headers.get(b"x-request-id")
+        if given is not None:
+            text = given.decode("ascii", "replace")
+            if is_request_id(text):
+                return text
+        return self._front.new_request_id()
+
+    def _hand_to_office(self, head: RequestHead, body: bytes) -> None:
+        assert self.transport is not None
+        self._at = At.OFFICE
+        if self._office is None:
+            self._office = self._front.office.handler()
+            self._office.connection_made(self.transport)
+        raw = self._head_raw
+        self._head = None
+        self._head_raw = b""
+        if head.body_bytes < 0:
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        self._office.data_received(raw + body)
+
+    # ------------------------------------------------------------ after an answer
+
+    def office_answered(self, *, keep_alive: bool) -> None:
+        """aiohttp has written its reply."""
+        if self._at is At.OFFICE and keep_alive:
+            self._rest()
+
+    def lane_answered(self, *, keep_alive: bool) -> None:
+        """The short lane has written its reply."""
+        self._outlet = None
+        if keep_alive:
+            self._rest()
+        elif self.transport is not None:
+            self._close()
+
+    def _close(self) -> None:
+        """Close behind what is still to be sent."""
+        assert self.transport is not None
+        self._at = At.CLOSED
+        self._deadline_s = self._front.wheel.now_s + self._front.limits.write_stall_timeout_s
+        self.transport.close()
+
+    def _rest(self) -> None:
+        """Wait for the next request, or begin with one that is here already."""
+        if self._front.draining and self.transport is not None:
+            self._close()
+            return
+        self._at = At.HEAD
+        self._deadline_s = self._front.wheel.now_s + self._front.limits.keepalive_timeout_s
+        if not self._reading and self.transport is not None:
+            self._reading = True
+            self.transport.resume_reading()
+        if self._held:
+            # Not from within the reply that has just ended: a pile of held requests must not
+            # pile up calls.
+            asyncio.get_running_loop().call_soon(self._next_held)
+
+    def _next_held(self) -> None:
+        if self._at is At.HEAD and self._held:
+            self._next_head()
+
+    # ------------------------------------------------------------ refusing and closing
+
+    def _refuse(self, fault: Fault) -> None:
+        """Before a request is whole there is no lane to answer on: answer, linger, close."""
+        if self.transport is None:
+            return
+        front = self._front
+        head = self._head
+        request_id = self._request_id(head) if head is not None else front.new_request_id()
+        is_gateway = head is None or head.path.startswith(_BASE)
+        self.transport.write(whole_refusal(fault, request_id, anthropic=is_gateway))
+        front.metrics.reply("door", fault.status)
+        self._parts = []
+        self._chunked = None
+        self._held = b""
+        # A client that is still sending would lose the reply to a reset: read on for a moment.
+        self._at = At.LINGER
+        self._deadline_s = front.wheel.now_s + LINGER_S
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def tick(self, now_s: float) -> None:
+        """About once a second: is somebody too slow?"""
+        if now_s < self._deadline_s or self.transport is None:
+            return
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if unsent_bytes and unsent_bytes != self._unsent_bytes:
+            # A slow reader, but a reader: it gets the time again.
+            self._unsent_bytes = unsent_bytes
+            self._deadline_s = now_s + self._front.limits.write_stall_timeout_s
+            return
+        self._deadline_s = inf
+        if self._at is At.BODY or (self._at is At.HEAD and self._held):
+            self._refuse(Fault(Kind.REQUEST_TIMEOUT, "The request took too long to arrive."))
+        else:
+            self.transport.abort()
+
+    def close_if_idle(self) -> None:
+        """The gateway drains: a connection without a request is closed now."""
+        if self._at is At.HEAD and not self._held and self.transport is not None:
+            self._close()

@@ -1,0 +1,68 @@
+"""What all doors share: one per process."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Protocol
+
+import msgspec
+
+from proxy.domain.call import Arrival
+from proxy.gateway.outlet import Outlet
+from proxy.gateway.wheel import Wheel
+from proxy.observe.access_log import AccessLog
+from proxy.observe.metrics import Metrics
+from proxy.server.office import Office
+
+
+class DoorLimits(msgspec.Struct, frozen=True):
+    """Bytes and seconds a client may take (settings `[server]`)."""
+
+    body_bytes_max: int
+    header_bytes_max: int
+    pipelined_bytes_max: int
+    held_bytes_max: int
+    connections_max: int
+    header_timeout_s: float
+    body_idle_timeout_s: float
+    keepalive_timeout_s: float
+    write_stall_timeout_s: float
+
+
+class DateLine:
+    """The Date header (RFC 9110 section 6.6.1), written anew at each turn of the wheel."""
+
+    __slots__ = ("_wall", "line")
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self.line = b""
+        self.tick(0.0)
+
+    def tick(self, now_s: float) -> None:
+        """About a second went by."""
+        self.line = f"date: {formatdate(self._wall(), usegmt=True)}\r\n".encode()
+
+
+class Walk(Protocol):
+    """Where a short-lane request goes; `gateway/messages.py`."""
+
+    def begin(self, arrival: Arrival, outlet: Outlet) -> None:
+        """Take it from here."""
+        ...
+
+
+class Front(msgspec.Struct):
+    """`connections` holds every open door; `draining` is set when no new requests are wanted."""
+
+    walk: Walk
+    office: Office
+    limits: DoorLimits
+    wheel: Wheel
+    metrics: Metrics
+    access_log: AccessLog
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+    new_request_id: Callable[[], str]
+    date: DateLine
+    doors: set[object] = msgspec.field(default_factory=set)
+    draining: bool = False

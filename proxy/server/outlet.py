@@ -1,0 +1,204 @@
+"""The writing end of a short-lane reply: head bytes from templates, one write per read.
+
+Streams are sent in chunks (RFC 9112 section 7.1), never compressed, and told to be unbuffered on
+the way. What is written goes straight into the client's transport; when that is full, whoever
+fills the outlet is told.
+"""
+
+from typing import Protocol
+
+from proxy.domain.call import Arrival, Call, Errand
+from proxy.domain.entry import Outcome
+from proxy.domain.fault import Fault
+from proxy.gateway.outlet import Reader
+from proxy.observe.access_log import Line
+from proxy.server.front import Front
+from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
+from proxy.wire.http import status_line
+
+_JSON = b"content-type: application/json\r\n"
+_SSE = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+    b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
+)
+_ROUTES = {Errand.MESSAGE: "messages", Errand.COUNT: "count_tokens"}
+
+
+class _Transport(Protocol):
+    def write(self, data: bytes) -> None: ...
+
+
+class Lane(Protocol):
+    """The door behind the outlet."""
+
+    @property
+    def transport(self) -> _Transport | None:
+        """None once the client is gone."""
+        ...
+
+    def lane_answered(self, *, keep_alive: bool) -> None:
+        """The reply is written."""
+        ...
+
+
+class LaneOutlet:
+    """One reply."""
+
+    __slots__ = (
+        "_arrival",
+        "_call",
+        "_chunked",
+        "_front",
+        "_head",
+        "_keep_alive",
+        "_lane",
+        "_reader",
+        "_status",
+        "gone",
+    )
+
+    def __init__(
+        self, lane: Lane, front: Front, arrival: Arrival, *, keep_alive: bool, chunked: bool
+    ) -> None:
+        self._lane = lane
+        self._front = front
+        self._arrival = arrival
+        self._keep_alive = keep_alive
+        self._chunked = chunked
+        self._call: Call | None = None
+        self._reader: Reader | None = None
+        self._head = b""
+        self._status = 200
+        self.gone = False
+
+    # ------------------------------------------------------------ the walk's side
+
+    def serve(self, call: Call, reader: Reader) -> None:
+        """See `gateway/outlet.py`, as for all that follows."""
+        self._call = call
+        self._reader = reader
+
+    def refuse(self, fault: Fault) -> None:
+        """An error with its own status."""
+        request_id = self._arrival.request_id
+        log_refusal(fault, request_id)
+        if fault.reason:
+            self._front.metrics.refusal(fault.reason)
+        self._status = fault.status
+        extra = b"".join(
+            [f"{name}: {value}\r\n".encode() for name, value in refusal_headers(fault)]
+        )
+        self._whole(anthropic_body(fault, request_id), extra)
+        self._end("refused")
+
+    def answer(self, body: bytes, outcome: Outcome) -> None:
+        """One JSON document."""
+        exact = b"x-hatz-count: exact\r\n" if self._arrival.errand is Errand.COUNT else b""
+        self._whole(body, exact)
+        self._end(outcome)
+
+    def open_stream(self) -> None:
+        """The head of a stream; it goes out with the first events."""
+        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        if not self._chunked:
+            self._keep_alive = False
+        self._head = b"%b%b%b\r\n" % (_SSE, framing, self._common())
+
+    def write(self, data: bytes) -> None:
+        """The next events."""
+        transport = self._lane.transport
+        if transport is None:
+            return
+        if self._chunked:
+            data = b"%b%x\r\n%b\r\n" % (self._head, len(data), data)
+        elif self._head:
+            data = self._head + data
+        self._head = b""
+        transport.write(data)
+
+    def end_stream(self, data: bytes, outcome: Outcome) -> None:
+        """The last events and the end of the body."""
+        transport = self._lane.transport
+        if transport is None:
+            return
+        if outcome is not Outcome.COMPLETED:
+            self._keep_alive = False
+        if self._chunked:
+            data = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head, len(data), data)
+        elif self._head:
+            data = self._head + data
+        self._head = b""
+        transport.write(data)
+        self._end(outcome)
+
+    # ------------------------------------------------------------ the door's side
+
+    def client_gone(self) -> None:
+        """The client left."""
+        if not self.gone:
+            self.gone = True
+            if self._reader is not None:
+                self._reader.client_gone()
+            self._status = 499
+            self._note(Outcome.CLIENT_GONE)
+
+    def client_full(self) -> None:
+        """The client's transport holds more than it should."""
+        if self._reader is not None:
+            self._reader.client_full()
+
+    def client_ready(self) -> None:
+        """It holds less again."""
+        if self._reader is not None:
+            self._reader.client_ready()
+
+    # ------------------------------------------------------------ bytes
+
+    def _whole(self, body: bytes, extra: bytes) -> None:
+        transport = self._lane.transport
+        if transport is not None:
+            transport.write(
+                b"%b%bcontent-length: %d\r\n%b%b\r\n%b"
+                % (status_line(self._status), _JSON, len(body), extra, self._common(), body)
+            )
+
+    def _common(self) -> bytes:
+        request_id = self._arrival.request_id.encode()
+        head = b"request-id: %b\r\nx-request-id: %b\r\n" % (request_id, request_id)
+        call = self._call
+        if call is not None:
+            if call.asked.isascii() and call.asked.isprintable():
+                head += b"x-hatz-requested-model: %b\r\n" % call.asked.encode()
+            head += b"x-hatz-resolved-via: %b\r\n" % call.via.encode()
+        head += self._front.date.line
+        return head if self._keep_alive else head + b"connection: close\r\n"
+
+    def _end(self, outcome: str) -> None:
+        self.gone = True  # nothing more may be written, and nobody is told of the client any more
+        self._note(outcome)
+        self._lane.lane_answered(keep_alive=self._keep_alive)
+
+    def _note(self, outcome: str) -> None:
+        front = self._front
+        arrival = self._arrival
+        front.metrics.reply(_ROUTES[arrival.errand], self._status)
+        if not front.access_log.wanted:
+            return
+        call = self._call
+        line = Line(
+            arrival.received_ms,
+            arrival.request_id,
+            "POST",
+            arrival.path.decode("ascii", "replace"),
+            self._status,
+            round((front.monotonic() - arrival.clock_s) * 1000),
+        )
+        if call is not None:
+            line.asked = call.asked
+            line.model = call.model.id
+            line.via = call.via
+            line.streamed = call.streamed
+            line.user_id = call.caller.user_id
+        line.outcome = outcome
+        line.client = arrival.text(b"user-agent")[:200]
+        front.access_log.note(line)
