@@ -115,7 +115,7 @@ def _refused(request: web.Request, refusal: Refusal) -> web.Response:
 
 def _is_openai(request: web.Request) -> bool:
     if request.path == "/v1/models":
-        return not request.headers.keys() & {"anthropic-version", "x-api-key"}
+        return not ("anthropic-version" in request.headers or "x-api-key" in request.headers)
     return request.path.startswith("/v1/chat/")
 
 

@@ -217,6 +217,23 @@ async def test_models_are_listed_and_retrieved(demo: Any) -> None:
         assert (await response.json())["error"]["message"] == "model: a/b"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Api-Key": KEY, "Anthropic-Version": OCTOBER_VERSION}, 200),
+        ({"Authorization": f"Bearer {KEY}", "Anthropic-Version": OCTOBER_VERSION}, 200),
+        ({"X-Api-Key": KEY}, 400),
+        ({"Anthropic-Version": OCTOBER_VERSION}, 401),
+    ],
+)
+async def test_the_list_of_models_is_anthropics_for_anthropics_clients(
+    demo: Any, headers: dict[str, str], status: int
+) -> None:
+    async with demo.get("/v1/models", headers=headers) as response:
+        assert response.status == status
+        assert ("has_more" if status == 200 else "request_id") in await response.json()
+
+
 async def test_a_schema_of_claude_code_is_answered_with_json(demo: Any) -> None:
     schema = {
         "type": "object",
