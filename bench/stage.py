@@ -1,0 +1,433 @@
+"""The stage: upstream, gateway and references as processes of their own, on loopback, on set CPUs.
+
+Everything a bench or load test starts is started here, in one temporary folder, and ended here by
+its process id. The target has the first CPU for itself; upstream and load share the others.
+"""
+
+import os
+import pathlib
+import resource
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import orjson
+
+from bench import load, proctree
+from bench.load import Outcome, Plan
+from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
+from bench.score import KEY_VARIABLE, Score
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+READY_LIMIT_S = 15.0
+STOP_LIMIT_S = 10.0
+IDLE_SETTLE_S = 0.3
+UPSTREAM_KEY_VARIABLE = "BENCH_UPSTREAM_KEY"
+GATEWAY_MODEL_PREFIXES = {"http": "anthropic.", "https": "anthropic.tls-"}
+# Mock and load shall keep the pages they once had: bodies of 200 kB would else cost them a hundred
+# page faults each. Targets live with the malloc they come with.
+_QUIET_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_TOP_PAD_": "16777216",
+}
+_PROVIDERS = {"http": "bench", "https": "bench-tls"}
+
+
+class CannotStart(Exception):
+    """A process did not come up; the message says which and what it said last."""
+
+
+def cpus() -> tuple[int, int, int]:
+    """CPU of the target, of the upstream, of the load."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[1 % len(allowed)], allowed[2] if len(allowed) > 2 else allowed[-1]
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            return probe.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+class Target:
+    """One thing to be measured: where it listens, what it is asked, which process it is."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes] | None, **where: int) -> None:
+        self.name = name
+        self.process = process
+        self.port = where["port"]
+        self.tls_port = where.get("tls_port", self.port)
+        self.ready_s = 0.0
+        self.idle: proctree.Memory | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Root of the process tree whose CPU time counts."""
+        return self.process.pid if self.process else None
+
+    @property
+    def path(self) -> str:
+        """Where messages are posted."""
+        return "/v1/anthropic/v1/messages" if self.name == GATEWAY else "/v1/messages"
+
+    def asked(self, score: Score, *, tls: bool) -> str:
+        """The model's name a client sends here (and must find in the reply)."""
+        if self.name != GATEWAY:
+            return score.name
+        return GATEWAY_MODEL_PREFIXES["https" if tls else "http"] + score.name
+
+
+class Stage:
+    """All processes of one session. A context manager: on leaving, nothing is left behind."""
+
+    def __init__(self, *, tls: bool = False, gateway: Sequence[str] | None = None) -> None:
+        self.gateway_command = gateway or gateway_command()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+        self.key = "sk-bench-" + secrets.token_urlsafe(36)
+        self.certificate: pathlib.Path | None = None
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._number = 0
+        self.target_cpu, self.upstream_cpu, self.load_cpu = cpus()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < hard:  # a thousand streams have two thousand sockets in a proxy
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if tls:
+            self._make_certificate()
+
+    def __enter__(self) -> "Stage":
+        self._start_upstream()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._running):
+            self._end(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # processes
+
+    def _spawn(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        cpu: int,
+        env: Mapping[str, str] = {},
+        stdout: int | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start a process on its CPU; what it says goes to a file of its own in the folder."""
+        self._number += 1
+        allowed = os.sched_getaffinity(0)
+        with (self.folder / f"{self._number}-{name}.log").open("wb") as log:
+            os.sched_setaffinity(0, {cpu})  # a child inherits it
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log if stdout is None else stdout,
+                    stderr=log,
+                    env=os.environ
+                    | (_QUIET_MALLOC if name in ("upstream", "load") else {})
+                    | dict(env),
+                )
+            except OSError as error:
+                raise CannotStart(f"{name}: {error}") from error
+            finally:
+                os.sched_setaffinity(0, allowed)
+        self._running.append(process)
+        return process
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask, wait, insist; the process and nothing else."""
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        self._running.remove(process)
+
+    def last_words(self) -> str:
+        """The end of the newest log."""
+        logs = sorted(self.folder.glob("*.log"), key=lambda log: int(log.name.split("-")[0]))
+        return logs[-1].read_text(errors="replace")[-2000:] if logs else ""
+
+    def _wait_ready(self, target: Target, since: float) -> Target:
+        assert target.process is not None
+        while not _ready(target.port):
+            if target.process.poll() is not None:
+                raise CannotStart(
+                    f"{target.name} ended with {target.process.returncode}:\n{self.last_words()}"
+                )
+            if time.monotonic() - since > READY_LIMIT_S:
+                raise CannotStart(f"{target.name} not ready in time:\n{self.last_words()}")
+            time.sleep(0.002)
+        target.ready_s = time.monotonic() - since
+        time.sleep(IDLE_SETTLE_S)
+        target.idle = proctree.memory(target.process.pid)
+        return target
+
+    def stop(self, target: Target) -> None:
+        """End one target."""
+        if target.process is not None:
+            self._end(target.process)
+
+    # the upstream
+
+    def _make_certificate(self) -> None:
+        self.certificate = self.folder / "certificate.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+             "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+             "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+             "-addext", "keyUsage=critical,digitalSignature,keyCertSign",
+             "-keyout", str(self.folder / "private.pem"), "-out", str(self.certificate)],
+            check=True,
+            capture_output=True,
+        )  # fmt: skip
+
+    def _start_upstream(self) -> None:
+        command = [sys.executable, "-m", "bench.fast_upstream"]
+        if self.certificate:
+            command += ["--certificate", str(self.certificate)]
+            command += ["--private-key", str(self.folder / "private.pem")]
+        process = self._spawn("upstream", command, cpu=self.upstream_cpu, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise CannotStart(f"upstream:\n{self.last_words()}")
+        self.upstream_ports: dict[str, int] = orjson.loads(line)
+
+    def upstream_url(self, scheme: str) -> str:
+        """Where the upstream listens."""
+        return f"{scheme}://127.0.0.1:{self.upstream_ports[scheme]}"
+
+    # the targets
+
+    def start(self, name: str, scores: Sequence[Score]) -> Target:
+        """Start a target that will be asked for these scores; measure how long it takes."""
+        if name == DIRECT:
+            ports = self.upstream_ports
+            return Target(name, None, port=ports["http"], tls_port=ports.get("https", 0))
+        starters = {NGINX: self._start_nginx, NAIVE: self._start_naive}
+        return self._start_gateway(scores) if name == GATEWAY else starters[name]()
+
+    def _start_naive(self) -> Target:
+        port, tls_port = free_port(), free_port()
+        command = [sys.executable, "-m", "bench.naive_proxy", f"{port}={self.upstream_url('http')}"]
+        if self.certificate:
+            command.append(f"{tls_port}={self.upstream_url('https')}={self.certificate}")
+        since = time.monotonic()
+        process = self._spawn(NAIVE, command, cpu=self.target_cpu)
+        return self._wait_ready(Target(NAIVE, process, port=port, tls_port=tls_port), since)
+
+    def _start_nginx(self) -> Target:
+        binary = nginx_binary()
+        if binary is None:
+            raise CannotStart("nginx is not installed")
+        port, tls_port = free_port(), free_port()
+        home = self.folder / f"nginx-{port}"
+        home.mkdir()
+        sites = [_nginx_site("plain", port, "http", self.upstream_ports["http"])]
+        if self.certificate:
+            trust = (
+                f"proxy_ssl_trusted_certificate {self.certificate}; proxy_ssl_verify on;"
+                " proxy_ssl_name localhost;"
+            )
+            sites.append(_nginx_site("tls", tls_port, "https", self.upstream_ports["https"], trust))
+        settings = home / "nginx.conf"
+        settings.write_text(_nginx_settings(home, sites))
+        since = time.monotonic()
+        command = [binary, "-p", str(home), "-c", str(settings), "-e", str(home / "error.log")]
+        process = self._spawn(NGINX, command, cpu=self.target_cpu)
+        return self._wait_ready(Target(NGINX, process, port=port, tls_port=tls_port), since)
+
+    def _start_gateway(self, scores: Sequence[Score]) -> Target:
+        port = free_port()
+        home = self.folder / f"gateway-{port}"
+        home.mkdir()
+        settings = home / "gateway.toml"
+        settings.write_text(self._gateway_settings(home, port, scores))
+        env = {KEY_VARIABLE: self.key, UPSTREAM_KEY_VARIABLE: "sk-ant-bench-" + "0" * 40}
+        if self.certificate:
+            env["SSL_CERT_FILE"] = str(self.certificate)  # what OpenSSL trusts, by its own variable
+        minted = subprocess.run(
+            [*self.gateway_command, "key", "create", "--config", str(settings),
+             "--user", "bench@example.com", "--secret", f"env:{KEY_VARIABLE}"],
+            cwd=ROOT,
+            env=os.environ | env,
+            capture_output=True,
+        )  # fmt: skip
+        if minted.returncode:
+            raise CannotStart(f"gateway, key create: {minted.stderr.decode(errors='replace')}")
+        command = [*self.gateway_command, "serve", "--config", str(settings)]
+        since = time.monotonic()
+        process = self._spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
+        return self._wait_ready(Target(GATEWAY, process, port=port), since)
+
+    def _gateway_settings(self, home: pathlib.Path, port: int, scores: Sequence[Score]) -> str:
+        """Everything on: SQLite, ledger, metrics, log. One model for each score and scheme."""
+        parts = [
+            "[server]\n"
+            'host = "127.0.0.1"\n'
+            f"port = {port}\n"
+            "workers = 1\n"
+            "[storage]\n"
+            f'url = "sqlite:///{home / "gateway.db"}"\n'
+            "[counters]\n"
+            'url = "memory://"\n'
+        ]
+        for scheme in self.upstream_ports:
+            parts.append(
+                "[[providers]]\n"
+                f'name = "{_PROVIDERS[scheme]}"\n'
+                'wire = "anthropic"\n'
+                f'base_url = "{self.upstream_url(scheme)}"\n'
+                f'api_key = "env:{UPSTREAM_KEY_VARIABLE}"\n'
+            )
+            parts.extend(
+                "[[models]]\n"
+                f'id = "{GATEWAY_MODEL_PREFIXES[scheme] + score.name}"\n'
+                f'display_name = "Bench {score.name}, {scheme}"\n'
+                'developer = "Anthropic"\n'
+                "released = 2025-10-15\n"
+                "context_window = 200000\n"
+                "max_output_tokens = 64000\n"
+                "enabled = true\n"
+                "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
+                "deployments = [ { "
+                f'provider = "{_PROVIDERS[scheme]}", model = "{score.name}"'
+                " } ]\n"
+                for score in dict.fromkeys(scores)
+            )
+        return "\n".join(parts)
+
+    # the load
+
+    def load(self, scenario: Scenario, target: Target) -> Outcome:
+        """Put one workload on one target, in a process of its own; give back what it saw."""
+        score = scenario.score(load.SETTLE_S)
+        plan = Plan(
+            port=target.tls_port if scenario.tls else target.port,
+            path=target.path,
+            model=target.asked(score, tls=scenario.tls),
+            score=score.name,
+            body=scenario.body,
+            connections=scenario.connections,
+            duration_s=scenario.duration_s,
+            held=scenario.held,
+            ramp_s=scenario.ramp_s,
+            # Only the direct road meets the upstream's TLS itself.
+            certificate=str(self.certificate) if scenario.tls and not target.pid else None,
+            watch_pid=target.pid,
+        )
+        process = self._spawn(
+            "load",
+            [sys.executable, "-m", "bench.load", msgspec.json.encode(plan).decode()],
+            cpu=self.load_cpu,
+            stdout=subprocess.PIPE,
+            env={KEY_VARIABLE: self.key},
+        )
+        try:
+            answer, _ = process.communicate()
+        finally:
+            self._end(process)
+        if process.returncode:
+            raise CannotStart(f"load: {self.last_words()}")
+        return msgspec.json.decode(answer, type=Outcome)
+
+
+def gateway_command() -> list[str]:
+    """The gateway's own command, from the environment this bench runs in."""
+    script = pathlib.Path(sys.executable).parent / "hatz-gateway"
+    return [str(script)] if script.exists() else [sys.executable, "-m", "proxy"]
+
+
+# ---------------------------------------------------------------- nginx
+
+
+def nginx_binary() -> str | None:
+    """Where nginx is, if it is here."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+def install_nginx() -> str | None:
+    """Install nginx where it is missing and we may; None or why it cannot be had."""
+    if nginx_binary():
+        return None
+    if os.geteuid() or not shutil.which("apt-get"):
+        return "nginx is missing and only root on a Debian-like system can install it here"
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for package in ("nginx-light", "nginx"):
+        for command in (["install"], ["update"], ["install"]):
+            with_package = [package] if command == ["install"] else []
+            done = subprocess.run(
+                ["apt-get", *command, "-y", *with_package], env=quiet, capture_output=True
+            )
+            if done.returncode == 0 and nginx_binary():
+                return None
+    return "nginx is missing and could not be installed"
+
+
+def _nginx_settings(home: pathlib.Path, sites: Sequence[str]) -> str:
+    """A plain streaming proxy as its makers would set it up: nothing logged or buffered."""
+    user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
+    folders = "".join(
+        f"{kind}_temp_path {home / kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return f"""{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 16384;
+error_log {home / "error.log"} warn;
+pid {home / "nginx.pid"};
+events {{ worker_connections 8192; }}
+http {{
+{folders}
+access_log off;
+keepalive_requests 1000000000;
+client_max_body_size 64m;
+client_body_buffer_size 1m;
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_buffering off;
+proxy_read_timeout 300s;
+{"".join(sites)}
+}}
+"""
+
+
+def _nginx_site(name: str, port: int, scheme: str, upstream_port: int, extra: str = "") -> str:
+    return f"""
+upstream {name} {{
+  server 127.0.0.1:{upstream_port};
+  keepalive 128;
+  keepalive_requests 1000000000;
+}}
+server {{
+  listen 127.0.0.1:{port} backlog=4096;
+  location / {{ proxy_pass {scheme}://{name}; {extra} }}
+}}
+"""

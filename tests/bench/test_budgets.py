@@ -1,0 +1,77 @@
+"""Budgets are judged by the ratios of single rounds, and what was not measured is not a pass."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bench import budgets, report
+from bench.results_file import Results
+from bench.run import kept
+
+MakeResults = Callable[..., Results]
+
+
+def failed(results: Results) -> set[str]:
+    return {f"{v.workload} {v.words}" for v in budgets.judge(results) if v.passed is False}
+
+
+def test_a_frugal_gateway_keeps_every_budget(make_results: MakeResults) -> None:
+    verdicts = budgets.judge(make_results(gateway_cost=1.1))
+    assert [v.passed for v in verdicts] == [True] * len(budgets.BUDGETS)
+
+
+@pytest.mark.parametrize(
+    ("cost", "says"),
+    [
+        (1.3, {"W3 CPU per event, x nginx", "W5s CPU per event, x nginx"}),
+        (2.6, {"W2 CPU per request, x nginx", "W1 CPU per request, x naive"}),
+        (3.1, {"W1 CPU per request, x nginx"}),
+        (4.5, {"W5s CPU per event, x naive"}),
+    ],
+)
+def test_a_dear_gateway_breaks_the_budgets_in_their_order(
+    make_results: MakeResults, cost: float, says: set[str]
+) -> None:
+    assert says <= failed(make_results(gateway_cost=cost))
+    assert not (says - {"W1 CPU per request, x naive"}) & failed(make_results(gateway_cost=1.1))
+
+
+def test_too_much_memory_breaks_its_budget(make_results: MakeResults) -> None:
+    assert failed(make_results(idle_mb=61)) == {"memory idle, MB"}
+
+
+def test_a_machine_that_is_twice_as_slow_changes_no_verdict(make_results: MakeResults) -> None:
+    slow = budgets.judge(make_results(machine_speed=2.0))
+    fast = budgets.judge(make_results())
+    assert [v.value for v in slow] == pytest.approx([v.value for v in fast])
+
+
+def test_what_was_not_measured_is_neither_kept_nor_broken(make_results: MakeResults) -> None:
+    results = make_results()
+    results.measurements = [m for m in results.measurements if m.target != "nginx"]
+    results.verdicts = budgets.judge(results)
+    by_words = {f"{v.workload} {v.words}": v.passed for v in results.verdicts}
+    assert by_words["W1 CPU per request, x nginx"] is None
+    assert by_words["W1 CPU per request, x naive"] is True
+    assert kept(results, ["gateway"])
+
+
+def test_a_lost_stream_breaks_the_budget_of_whole_streams(make_results: MakeResults) -> None:
+    results = make_results()
+    for measured in results.measurements:
+        if measured.scenario == "W5" and measured.target == "gateway":
+            measured.outcome.whole -= 1
+    results.verdicts = budgets.judge(results)
+    assert failed(results) == {"W5 streams not whole"}
+    assert not kept(results, ["gateway"])
+
+
+def test_the_report_shows_every_budget_with_its_spread(make_results: MakeResults) -> None:
+    results = make_results(gateway_cost=5.0, wrong={"status 500": 3})
+    results.verdicts = budgets.judge(results)
+    text = report.whole(results)
+    for budget in budgets.BUDGETS:
+        assert budget.words in text
+    assert "FAIL" in text
+    assert "5.00 [5.00..5.00]" in text
+    assert "3 x status 500" in text

@@ -1,0 +1,38 @@
+"""The table of workloads hangs together."""
+
+import pytest
+
+from bench import scenarios
+from bench import score as scores
+from bench.load import SETTLE_S
+
+
+def test_every_workload_has_a_score_its_name_can_carry() -> None:
+    for scenario in scenarios.SCENARIOS:
+        score = scenario.score(SETTLE_S)
+        assert scores.parse(score.name) == score
+        assert len(score.name) < scores.NAME_BYTES_MAX
+
+
+def test_held_streams_outlive_the_window() -> None:
+    for scenario in scenarios.SCENARIOS:
+        if scenario.held:
+            score = scenario.score(SETTLE_S)
+            lasts_s = score.events * score.period_ms / 1000
+            assert lasts_s > scenario.ramp_s + SETTLE_S + scenario.duration_s
+
+
+def test_a_quick_run_is_shorter_and_otherwise_the_same() -> None:
+    for scenario in scenarios.SCENARIOS:
+        quick = scenario.quick()
+        assert quick.duration_s <= scenario.duration_s
+        assert quick.lasting(scenario.duration_s) == scenario
+
+
+def test_w7_names_both_its_halves() -> None:
+    assert [s.name for s in scenarios.chosen(["W7", "W1"])] == ["W1", "W7a", "W7b"]
+
+
+def test_an_unknown_workload_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SystemExit, match="no workload W9; there are W1,"):
+        scenarios.chosen(["W9"])
