@@ -46,7 +46,17 @@ def _p99(name: str) -> Reading:
 
 def costs(results: Results) -> str:
     """CPU time for each unit of work, and how it compares."""
-    heading = ["", "target", "CPU µs/unit", "x nginx", "x naive", "units/s", "wrong", "stalled"]
+    heading = [
+        "",
+        "target",
+        "CPU µs/unit",
+        "x nginx",
+        "x naive",
+        "units/s",
+        "RSS MB",
+        "wrong",
+        "stalled",
+    ]
     rows = [heading]
     legend = []
     for scenario in sorted(SCENARIOS, key=lambda s: s.name):
@@ -60,6 +70,7 @@ def costs(results: Results) -> str:
             cost = results.cost_us(scenario.name, target)
             wrong = results.by_round(scenario.name, target, lambda o: sum(o.wrong.values()))
             stalled = results.by_round(scenario.name, target, lambda o: o.stalled)
+            used = results.by_round(scenario.name, target, lambda o: o.rss_kb)
             rate = [
                 (m.outcome.requests if m.unit == "request" else m.outcome.events)
                 / m.outcome.seconds
@@ -74,6 +85,7 @@ def costs(results: Results) -> str:
                     "" if target == NGINX else spread_of(ratio(cost, nginx), 2),
                     "" if target == NAIVE else spread_of(ratio(cost, naive), 2),
                     spread_of(rate, 0),
+                    spread_of([kb / 1024 for kb in used.values()], 0),
                     f"{sum(wrong.values()):.0f}",
                     f"{sum(stalled.values()):.0f}" if scenario.held else "",
                 ]

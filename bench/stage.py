@@ -9,6 +9,7 @@ import pathlib
 import resource
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -113,10 +114,21 @@ class Stage:
             self._make_certificate()
 
     def __enter__(self) -> "Stage":
-        self._start_upstream()
+        # A plain SIGTERM would end us without a word to our children.
+        self._old_handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            self._start_upstream()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._old_handler)
+        self.close()
+
+    def close(self) -> None:
+        """End every process, forget the folder."""
         for process in reversed(self._running):
             self._end(process)
         shutil.rmtree(self.folder, ignore_errors=True)

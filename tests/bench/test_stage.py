@@ -50,7 +50,7 @@ def test_a_gateway_that_does_not_start_is_said_with_its_last_words(stage: Stage)
     broken.upstream_ports = stage.upstream_ports
     with pytest.raises(CannotStart, match="no such house"):
         broken.start(GATEWAY, [Score()])
-    broken.__exit__()
+    broken.close()
 
 
 def test_the_gateways_settings_are_toml_with_a_model_for_each_score(
