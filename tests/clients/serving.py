@@ -63,6 +63,7 @@ class Gateway:
     url: str
     key: str
     key_wrong: str
+    log: Path
 
 
 @contextmanager
@@ -94,7 +95,9 @@ def serving(place: Path) -> Iterator[Gateway]:
         serve = ["proxy", "serve", *config_file, "--port", str(port)]
         with process(serve, place / "gateway.log", environment) as gateway:
             gateway.answers(f"http://127.0.0.1:{port}/readyz")
-            yield Gateway(f"http://127.0.0.1:{port}/v1/anthropic", KEY, KEY_WRONG)
+            yield Gateway(
+                f"http://127.0.0.1:{port}/v1/anthropic", KEY, KEY_WRONG, place / "gateway.log"
+            )
 
 
 def config(upstream: str) -> str:

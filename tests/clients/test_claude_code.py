@@ -111,7 +111,7 @@ def test_a_wrong_key_stops_it_at_once_with_our_words(seen: Seen) -> None:
     run = seen["wrong_key"]
     assert run["exit"] == 1
     assert run["result"].startswith("Failed to authenticate. API Error: 401 ")
-    assert len(run["result"]) > len("Failed to authenticate. API Error: 401 ")
+    assert "API key in Authorization" in run["result"]
     assert asked(run) == [(MESSAGES, 401)]
     assert run["seconds"] < 20
 
@@ -125,10 +125,12 @@ def test_an_unknown_model_is_explained_by_the_client(seen: Seen) -> None:
 
 def test_a_stream_that_fails_midway_is_asked_for_again_without_streaming(seen: Seen) -> None:
     run = seen["in_stream_error"]
-    assert run["exit"] == 0
-    assert run["result"].startswith(GREETING)
-    posts = [e for e in run["exchanges"] if e["method"] == "POST"]
-    assert [e["stream"] for e in posts] == [True, False]
+    first, *others = [e for e in run["exchanges"] if e["method"] == "POST"]
+    assert (first["stream"], first["status"]) == (True, 200)
+    # Without streaming the demo upstream is overloaded too, and the client says so in the end.
+    assert {(e["stream"], e["status"]) for e in others} == {(False, 529)}
+    assert run["exit"] == 1
+    assert "529 Overloaded" in run["result"]
 
 
 def test_a_refusal_by_the_upstream_is_shown_in_its_words(seen: Seen) -> None:

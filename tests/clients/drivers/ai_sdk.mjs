@@ -23,6 +23,8 @@ const HAIKU = "anthropic.claude-haiku-4-5";
 const OPUS = "anthropic.claude-opus-5-5";
 const ROME = 'CALL:get_weather:{"city":"Rome"} END';
 const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
+// Silence in the middle, so that what was said before has surely left when the trouble begins.
+const PAUSE = "PAUSE 0.2";
 
 // The model through the gateway; `wire` notes every exchange.
 function modelOf(name = HAIKU, { wire, ...options } = {}) {
@@ -205,8 +207,8 @@ const scenes = {
       unknown_model: await fail(hello, "no-such-model"),
       upstream_429: await fail("ERROR 429"),
       upstream_529: await fail("ERROR 529"),
-      in_stream: await failStreaming("ERRORMID"),
-      broken_off: await failStreaming("BREAK"),
+      in_stream: await failStreaming(`${PAUSE} ERRORMID`),
+      broken_off: await failStreaming(`${PAUSE} BREAK`),
     };
   },
 };

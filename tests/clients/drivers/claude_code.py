@@ -257,7 +257,7 @@ SCENES = {
         "witnessed": True,
         **TOKEN,
     },
-    "in_stream_error": {"prompt": "ERRORMID", "witnessed": True, **TOKEN},
+    "in_stream_error": {"prompt": "PAUSE 0.2 ERRORMID", "witnessed": True, **TOKEN},
     "refused_400": {"prompt": "ERROR 400", "witnessed": True, **TOKEN},
 }
 

@@ -34,6 +34,8 @@ WEATHER = {
 }
 ROME = 'CALL:get_weather:{"city":"Rome"} END'
 OSLO = 'CALL:get_weather:{"city":"Oslo"} END'
+# Silence in the middle, so that what was said before has surely left when the trouble begins.
+PAUSE = "PAUSE 0.2"
 
 
 class Wire:
@@ -412,16 +414,8 @@ def scene_spellings():
         "slash_ended": said(client_of(base_url=f"{URL}/").messages.create(**ask("Say hello.")))[
             "text"
         ],
-        "v1_twice": try_twice(twice),
+        "v1_twice": said(twice.messages.create(**ask("Say hello.")))["text"],
     }
-
-
-def try_twice(client):
-    """A base URL that already ends in /v1: either it works or the refusal says what to set."""
-    try:
-        return {"text": said(client.messages.create(**ask("Say hello.")))["text"]}
-    except anthropic.NotFoundError as error:
-        return {"refused": error.message}
 
 
 def scene_request_id():
@@ -473,8 +467,8 @@ def scene_errors():
         "upstream_529": fail("ERROR 529", once),
         "upstream_529_streaming": fail_streaming("ERROR 529"),
         "upstream_429_retried": fail("ERROR 429", {"max_retries": 1}),
-        "in_stream": fail_streaming("ERRORMID"),
-        "broken_off": fail_streaming("BREAK"),
+        "in_stream": fail_streaming(f"{PAUSE} ERRORMID"),
+        "broken_off": fail_streaming(f"{PAUSE} BREAK"),
     }
 
 

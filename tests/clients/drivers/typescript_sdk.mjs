@@ -34,6 +34,8 @@ const CITY = {
 const WEATHER = { name: "get_weather", description: "The weather in a city.", input_schema: CITY };
 const ROME = 'CALL:get_weather:{"city":"Rome"} END';
 const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
+// Silence in the middle, so that what was said before has surely left when the trouble begins.
+const PAUSE = "PAUSE 0.2";
 
 // A client of this SDK; `wire` notes every exchange it makes.
 function clientOf(wire, options = {}) {
@@ -366,10 +368,10 @@ const scenes = {
       upstream_529: await fail("ERROR 529", once),
       upstream_429_retried: await fail("ERROR 429", { maxRetries: 1 }),
       upstream_529_streaming: await failStreaming("ERROR 529"),
-      in_stream: await failStreaming("ERRORMID"),
-      in_stream_raw: await failRaw("ERRORMID"),
-      broken_off: await failStreaming("BREAK"),
-      broken_off_raw: await failRaw("BREAK"),
+      in_stream: await failStreaming(`${PAUSE} ERRORMID`),
+      in_stream_raw: await failRaw(`${PAUSE} ERRORMID`),
+      broken_off: await failStreaming(`${PAUSE} BREAK`),
+      broken_off_raw: await failRaw(`${PAUSE} BREAK`),
     };
   },
 };
