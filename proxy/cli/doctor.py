@@ -1,0 +1,113 @@
+"""`doctor`: looks at everything the gateway needs, and says what to do about what is missing.
+
+It looks and changes nothing, so it may run beside a gateway that serves. Each finding is one line,
+told as soon as it is known; the providers, which may take seconds to answer, come last.
+"""
+
+import argparse
+import asyncio
+import os
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+
+from proxy.cli import premises
+from proxy.cli.finding import Finding, Level, fail, ok, warn
+from proxy.cli.provider_visit import trusted, visit
+from proxy.config.cautions import WIRES_AVAILABLE, unresolved, warnings
+from proxy.config.load import ConfigProblems, load
+from proxy.config.settings import Settings
+
+
+def run(arguments: list[str]) -> int:
+    """Look at everything; 0 when nothing FAILs, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="hatz-gateway doctor",
+        description="Look at everything the gateway needs, and say what to do.",
+    )
+    parser.add_argument("--config", required=True, metavar="FILE", help="the configuration")
+    parser.add_argument("--json", action="store_true", help="as a JSON array")
+    options = parser.parse_args(arguments)
+    found = asyncio.run(_examined(Path(options.config), as_lines=not options.json))
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    failed = sum(finding.level is Level.FAIL for finding in found)
+    warned = sum(finding.level is Level.WARN for finding in found)
+    if failed:
+        print(f"hatz-gateway doctor: {failed} FAIL, {warned} warn", file=sys.stderr)
+    return 1 if failed else 0
+
+
+async def _examined(path: Path, *, as_lines: bool) -> list[Finding]:
+    found = []
+    async for finding in _findings(path):
+        found.append(finding)
+        if as_lines:
+            print(finding, flush=True)
+    return found
+
+
+async def _findings(path: Path) -> AsyncIterator[Finding]:
+    try:
+        settings = load(path, os.environ)
+    except ConfigProblems as problems:
+        for problem in problems.problems:
+            yield fail("configuration", str(problem), f"correct {path}")
+        return
+    for finding in _configuration(path, settings):
+        yield finding
+    for finding in await premises.storage(settings):
+        yield finding
+    port, serving = await premises.port(settings)
+    yield port
+    for finding in premises.journal(settings, serving=serving):
+        yield finding
+    yield premises.open_files(settings)
+    for finding in _not_in_this_release(settings):
+        yield finding
+    for finding in await _providers(settings):
+        yield finding
+
+
+def _configuration(path: Path, settings: Settings) -> Iterator[Finding]:
+    enabled = sum(model.enabled for model in settings.models)
+    seen = f"{path} loads; providers: {len(settings.providers)}, models enabled: {enabled}"
+    yield ok("configuration", seen)
+    for caution in warnings(settings):
+        yield warn("configuration", caution)
+    missing = unresolved(settings, os.environ)
+    for problem in missing:
+        yield fail("secrets", problem)
+    if not missing:
+        yield ok("secrets", "every reference leads to a value")
+
+
+def _not_in_this_release(settings: Settings) -> Iterator[Finding]:
+    if settings.counters.url == "memory://":
+        yield ok("counters", "in memory")
+    else:
+        seen = "only memory:// is available in this release, and is used"
+        yield warn("counters", seen, 'write url = "memory://" under [counters]')
+    if settings.web_search.enabled:
+        seen = "switched on, but not available in this release"
+        yield warn("web search", seen, "write enabled = false under [web_search]")
+    else:
+        yield ok("web search", "switched off")
+    if settings.observability.otlp_endpoint:
+        seen = "otlp_endpoint is set, but not available in this release"
+        yield warn("traces", seen, "read the counts from /metrics")
+
+
+async def _providers(settings: Settings) -> list[Finding]:
+    tls = trusted(settings.upstream)
+    if not isinstance(tls, ssl.SSLContext):
+        return [tls]
+    visits = [
+        visit(provider, settings.upstream, tls, os.environ)
+        for provider in settings.providers
+        if provider.wire in WIRES_AVAILABLE
+    ]
+    return [finding for found in await asyncio.gather(*visits) for finding in found]
