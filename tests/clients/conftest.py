@@ -16,7 +16,7 @@ from tests.clients.driving import Seen, drive, folder_of
 from tests.clients.serving import Gateway, serving
 
 HERE = Path(__file__).parent
-DRIVES_AT_ONCE = 2
+DRIVES_AT_ONCE = 3  # each spends much of its time waiting
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

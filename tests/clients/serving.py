@@ -28,6 +28,10 @@ host = "127.0.0.1"
 [storage]
 url = "sqlite:///gateway.db"
 
+[upstream]                             # less patient than usual: clients shall see pings
+ping_after_s = 1.0
+commit_after_s = 2.5
+
 [[providers]]
 name = "demo"
 wire = "anthropic"

@@ -55,6 +55,12 @@ def test_a_stream_arrives_word_by_word_without_complaint(seen: Seen) -> None:
     assert "finish:stop" in streamed["types"]
 
 
+def test_pings_into_a_silence_are_no_reason_to_complain(seen: Seen) -> None:
+    silence = seen["silence"]
+    assert_is_the_greeting(silence)
+    assert silence["errors"] == []
+
+
 def test_an_alias_is_answered_under_the_models_own_name(seen: Seen) -> None:
     assert_is_the_greeting(seen["alias"], OPUS)
 

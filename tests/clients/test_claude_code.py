@@ -76,6 +76,11 @@ def test_a_tool_round_runs_the_command(seen: Seen) -> None:
     assert run["retries"] == []
 
 
+def test_a_silent_upstream_is_waited_for(seen: Seen) -> None:
+    assert_is_the_greeting(seen["silence"])
+    assert seen["silence"]["seconds"] > 8
+
+
 def test_opus_is_expanded_by_the_client_and_resolved_by_us(seen: Seen) -> None:
     run = seen["opus"]
     assert_is_the_greeting(run)

@@ -123,6 +123,30 @@ def test_the_asynchronous_client_streams_and_asks_at_once(seen: Seen) -> None:
     assert set(seen["asynchronous"]["listed"]) == IDS
 
 
+@every_sdk
+def test_a_silent_upstream_is_waited_for(seen: Seen) -> None:
+    assert_is_the_greeting(seen["silence"])
+
+
+@python_sdks
+def test_pings_keep_a_silent_stream_alive(seen: Seen) -> None:
+    events = seen["silence"]["events"]
+    start, first_word = events.index("message_start"), events.index("content_block_delta")
+    assert "ping" in events[:start]
+    assert "ping" in events[first_word:]
+    assert events[-1] == "message_stop"
+    assert seen["silence"]["opened_s"] < 5  # the stream was open before the upstream spoke
+
+
+@python_sdks
+def test_a_refusal_after_the_stream_was_opened_is_an_event(seen: Seen) -> None:
+    refused = seen["silence"]["refused"]
+    assert refused["class"] == "APIStatusError"
+    assert refused["status"] == 200
+    assert refused["type"] == "overloaded_error"
+    assert refused["body"]["request_id"] == refused["request_id"]
+
+
 # ------------------------------------------------------------------ models
 
 

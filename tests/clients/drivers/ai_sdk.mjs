@@ -25,6 +25,8 @@ const ROME = 'CALL:get_weather:{"city":"Rome"} END';
 const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
 // Silence in the middle, so that what was said before has surely left when the trouble begins.
 const PAUSE = "PAUSE 0.2";
+// Longer than the gateway waits before it opens a stream, and than it leaves one without a ping.
+const SILENCE = "SLOW 5 PAUSE 3";
 
 // The model through the gateway; `wire` notes every exchange.
 function modelOf(name = HAIKU, { wire, ...options } = {}) {
@@ -122,6 +124,12 @@ const scenes = {
 
   async stream() {
     const result = ai.streamText({ model: modelOf(), prompt: "Say hello." });
+    const parts = await heard(result);
+    return { ...(await said(result)), ...parts };
+  },
+
+  async silence() {
+    const result = ai.streamText({ model: modelOf(), prompt: SILENCE });
     const parts = await heard(result);
     return { ...(await said(result)), ...parts };
   },

@@ -240,6 +240,7 @@ SCENES = {
         "flags": ("--model", "moonshot.kimi-k2-thinking"),
         **TOKEN,
     },
+    "silence": {"prompt": "SLOW 5 PAUSE 3", **TOKEN},
     "discovery": {
         "prompt": "Say hello.",
         "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",

@@ -36,6 +36,8 @@ ROME = 'CALL:get_weather:{"city":"Rome"} END'
 OSLO = 'CALL:get_weather:{"city":"Oslo"} END'
 # Silence in the middle, so that what was said before has surely left when the trouble begins.
 PAUSE = "PAUSE 0.2"
+# Longer than the gateway waits before it opens a stream, and than it leaves one without a ping.
+SILENCE = "SLOW 5 PAUSE 3"
 
 
 class Wire:
@@ -170,6 +172,26 @@ def scene_stream_long():
         "pieces": len(pieces),
         "characters": len("".join(pieces)),
     }
+
+
+def scene_silence():
+    """A provider that lets one wait, first for its first byte and then in the middle."""
+    client = client_of()
+    began = time.monotonic()
+    with client.messages.stream(**ask(SILENCE)) as stream:
+        opened_s = time.monotonic() - began
+        message = stream.get_final_message()
+    bare = client.messages.with_streaming_response.create(**ask(SILENCE), stream=True)
+    with bare as response:
+        lines = [
+            line.removeprefix("event: ") for line in response.iter_lines() if "event: " in line
+        ]
+    refused = raised(
+        lambda: list(
+            client_of(max_retries=0).messages.create(**ask("SLOW 5 ERROR 529"), stream=True)
+        )
+    )
+    return {**said(message), "opened_s": opened_s, "events": lines, "refused": refused}
 
 
 def scene_asynchronous():

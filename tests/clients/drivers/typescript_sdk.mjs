@@ -36,6 +36,8 @@ const ROME = 'CALL:get_weather:{"city":"Rome"} END';
 const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
 // Silence in the middle, so that what was said before has surely left when the trouble begins.
 const PAUSE = "PAUSE 0.2";
+// Longer than the gateway waits before it opens a stream, and than it leaves one without a ping.
+const SILENCE = "SLOW 5 PAUSE 3";
 
 // A client of this SDK; `wire` notes every exchange it makes.
 function clientOf(wire, options = {}) {
@@ -148,6 +150,10 @@ const scenes = {
       input_tokens_first: events[0].message.usage.input_tokens,
       output_tokens_last: events.findLast((e) => e.type === "message_delta").usage.output_tokens,
     };
+  },
+
+  async silence() {
+    return said(await clientOf().messages.stream(ask(SILENCE)).finalMessage());
   },
 
   async model_names() {
