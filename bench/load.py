@@ -68,6 +68,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     requests: int
     events: int
     cpu_s: float | None
+    waited_s: float | None
     reply: Spread | None
     first_event: Spread | None
     lag: Spread | None
@@ -315,10 +316,10 @@ class Run:
 
         tally.open = True
         requests, events = tally.requests, tally.events
-        cpu_ns, start_ns = self._target_cpu_ns(), time.monotonic_ns()
+        before, start_ns = self._target_times(), time.monotonic_ns()
         await asyncio.sleep(plan.duration_s)
         requests, events = tally.requests - requests, tally.events - events
-        cpu_ns, seconds = self._target_cpu_ns() - cpu_ns, (time.monotonic_ns() - start_ns) / 1e9
+        after, seconds = self._target_times(), (time.monotonic_ns() - start_ns) / 1e9
         tally.open = False
 
         used = proctree.memory(plan.watch_pid) if plan.watch_pid else None
@@ -331,7 +332,8 @@ class Run:
             seconds=seconds,
             requests=requests,
             events=events,
-            cpu_s=cpu_ns / 1e9 if plan.watch_pid else None,
+            cpu_s=(after.cpu_ns - before.cpu_ns) / 1e9 if plan.watch_pid else None,
+            waited_s=(after.waited_ns - before.waited_ns) / 1e9 if plan.watch_pid else None,
             reply=spread(tally.replies_ns),
             first_event=spread(tally.firsts_ns) if self.score.streamed else None,
             lag=spread(tally.lags_ns),
@@ -342,8 +344,9 @@ class Run:
             pss_kb=used.pss_kb if used else None,
         )
 
-    def _target_cpu_ns(self) -> int:
-        return proctree.cpu_ns(self.plan.watch_pid) if self.plan.watch_pid else 0
+    def _target_times(self) -> proctree.Times:
+        watched = self.plan.watch_pid
+        return proctree.times(watched) if watched else proctree.Times(0, 0)
 
     async def _wait_for_the_rest(self) -> None:
         """The window is over; streams that are still open must end whole too."""

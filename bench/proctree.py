@@ -11,6 +11,14 @@ _PROC = pathlib.Path("/proc")
 
 
 @dataclasses.dataclass(frozen=True)
+class Times:
+    """Sums over the tree. `waited_ns` is time a thread could have run while others had its CPU."""
+
+    cpu_ns: int
+    waited_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Memory:
     """Sums over the tree. `rss_kb` counts shared pages in each process, `pss_kb` their share."""
 
@@ -30,16 +38,18 @@ def pids(root: int) -> list[int]:
     return found
 
 
-def cpu_ns(root: int) -> int:
-    """CPU time of the tree since it began."""
-    total_ns = 0
+def times(root: int) -> Times:
+    """CPU and waiting time of the tree since it began."""
+    cpu_ns = waited_ns = 0
     for pid in pids(root):
         for task in _tasks(pid):
             try:
-                total_ns += int((task / "schedstat").read_text().split()[0])
+                ran, waited, _ = (task / "schedstat").read_text().split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return total_ns
+            cpu_ns += int(ran)
+            waited_ns += int(waited)
+    return Times(cpu_ns, waited_ns)
 
 
 def memory(root: int) -> Memory:

@@ -7,6 +7,9 @@ from bench.load import Outcome
 from bench.results_file import Reading, Results, middle, ratio
 from bench.scenarios import NAIVE, NGINX, SCENARIOS, TARGETS
 
+WAITED_SHARE_MAX = 0.15
+"""A target's own threads wait for one another too; beyond this it was somebody else."""
+
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns of equal width; the first row is the heading, the first column is text."""
@@ -32,6 +35,28 @@ def spread_of(values: Sequence[float], digits: int = 1) -> str:
     return f"{median:,.{digits}f} [{min(values):,.{digits}f}..{max(values):,.{digits}f}]"
 
 
+def waited(outcome: Outcome) -> float | None:
+    """Share of the window in which the target could have run and others had its CPU."""
+    return outcome.waited_s / outcome.seconds if outcome.waited_s is not None else None
+
+
+def disturbance(results: Results) -> str:
+    """Where something else was running on the target's CPU, or nothing."""
+    disturbed = sorted(
+        {
+            f"{m.scenario} {m.target}"
+            for m in results.measurements
+            if (waited(m.outcome) or 0.0) > WAITED_SHARE_MAX
+        }
+    )
+    if not disturbed:
+        return ""
+    return (
+        f"DISTURBED: others had the target's CPU for more than {WAITED_SHARE_MAX:.0%} of a window: "
+        f"{', '.join(disturbed)}. Measure again on a quiet machine."
+    )
+
+
 def _rate(outcome: Outcome) -> float:
     return (outcome.events or outcome.requests) / outcome.seconds
 
@@ -53,6 +78,7 @@ def costs(results: Results) -> str:
         "x nginx",
         "x naive",
         "units/s",
+        "waited",
         "RSS MB",
         "wrong",
         "stalled",
@@ -70,6 +96,7 @@ def costs(results: Results) -> str:
             cost = results.cost_us(scenario.name, target)
             wrong = results.by_round(scenario.name, target, lambda o: sum(o.wrong.values()))
             stalled = results.by_round(scenario.name, target, lambda o: o.stalled)
+            waiting = middle(list(results.by_round(scenario.name, target, waited).values()))
             used = results.by_round(scenario.name, target, lambda o: o.rss_kb)
             rate = [
                 (m.outcome.requests if m.unit == "request" else m.outcome.events)
@@ -85,6 +112,7 @@ def costs(results: Results) -> str:
                     "" if target == NGINX else spread_of(ratio(cost, nginx), 2),
                     "" if target == NAIVE else spread_of(ratio(cost, naive), 2),
                     spread_of(rate, 0),
+                    f"{waiting:.0%}" if waiting is not None else "-",
                     spread_of([kb / 1024 for kb in used.values()], 0),
                     f"{sum(wrong.values()):.0f}",
                     f"{sum(stalled.values()):.0f}" if scenario.held else "",
@@ -167,7 +195,14 @@ def whole(results: Results) -> str:
         f"rounds: {results.rounds}; median [lowest..highest]"
         + ("; QUICK: a look, not a measurement" if results.quick else "")
     )
-    parts = [head, costs(results), times(results), sizes(results), verdicts(results)]
+    parts = [
+        head,
+        disturbance(results),
+        costs(results),
+        times(results),
+        sizes(results),
+        verdicts(results),
+    ]
     wrong = results.wrong()
     if wrong:
         parts.append("WRONG REPLIES\n" + "\n".join(wrong[:20]))

@@ -34,6 +34,7 @@ def make_results() -> MakeResults:
         rounds: int = 3,
         wrong: dict[str, int] | None = None,
         jitter: float = 0.01,
+        waited_s: float = 0.0,
     ) -> Results:
         cpu_s = {"nginx": 1.0, "naive": 8.0, "gateway": gateway_cost}
         measurements, starts = [], []
@@ -53,6 +54,7 @@ def make_results() -> MakeResults:
                         requests=30_000,
                         events=30_000,
                         cpu_s=cpu_s[target] * mood if target in cpu_s else None,
+                        waited_s=waited_s if target in cpu_s else None,
                         reply=_spread(100),
                         first_event=_spread(100),
                         lag=_spread(500),

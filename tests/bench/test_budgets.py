@@ -75,3 +75,11 @@ def test_the_report_shows_every_budget_with_its_spread(make_results: MakeResults
     assert "FAIL" in text
     assert "5.00 [5.00..5.00]" in text
     assert "3 x status 500" in text
+
+
+def test_a_run_disturbed_by_other_processes_is_reported_as_such(make_results: MakeResults) -> None:
+    assert report.disturbance(make_results(waited_s=0.1)) == ""
+    said = report.disturbance(make_results(waited_s=1.5))
+    assert said.startswith("DISTURBED")
+    assert "W1 gateway" in said
+    assert "W1 direct" not in said
