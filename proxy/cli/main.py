@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the process's exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help", "help"):
-        print(_help())
+        print(_help(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     if words[0] in ("--version", "version"):
         print(f"hatz-gateway {__version__}")

@@ -15,6 +15,8 @@ import uvloop
 from msgspec.structs import replace
 
 from proxy.assembly import House
+from proxy.cli.finding import Finding
+from proxy.cli.provider_visit import trusted
 from proxy.cli.workers import Workers
 from proxy.config.cautions import unresolved, warnings
 from proxy.config.load import ConfigProblems, load
@@ -55,13 +57,18 @@ def run(arguments: list[str]) -> int:
     raise_file_limit()
     for caution in (*warnings(settings), *unresolved(settings, os.environ)):
         _LOG.warning("%s", caution)
+    trust = trusted(settings.upstream)
+    if isinstance(trust, Finding):
+        print(f"hatz-gateway: {trust.what}: {trust.seen}; {trust.remedy}", file=sys.stderr)
+        return 1
     try:
         return _serve(settings, read)
     except Fault as fault:
         print(f"hatz-gateway: {fault.message} {fault.detail}".rstrip(), file=sys.stderr)
         return 1
     except OSError as problem:
-        print(f"hatz-gateway: {problem.strerror or problem}", file=sys.stderr)
+        place = f"{problem.filename}: " if problem.filename else ""
+        print(f"hatz-gateway: {place}{problem.strerror or problem}", file=sys.stderr)
         return 1
 
 
@@ -120,5 +127,10 @@ async def _reload(house: House, read: Read) -> None:
     except ConfigProblems as found:
         _LOG.error("the configuration was not reloaded: %s", found)
         return
-    await house.reload(settings)
+    try:
+        await house.reload(settings)
+    except (Fault, OSError, ValueError) as problem:
+        # Whatever a changed file brings along, what serves goes on serving.
+        _LOG.error("the configuration was not reloaded: %s", problem)
+        return
     _LOG.info("configuration reloaded: %d models", len(settings.models))
