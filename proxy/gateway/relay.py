@@ -199,6 +199,8 @@ class Relay:
 
     def answer_ended(self) -> None:
         """The provider's answer is whole."""
+        # The connection is the pool's again, perhaps lent to another call by now: not ours to drop.
+        self._connection = None
         if self._at is At.STREAMING:
             assert self._pipe is not None
             self._stream_over(self._pipe.finish())
@@ -233,7 +235,7 @@ class Relay:
         pipe = self._pipe
         assert pipe is not None
         out = pipe.feed(data)
-        if pipe.at is StreamAt.FAILED:
+        if pipe.at is StreamAt.REFUSED:
             assert pipe.fault is not None
             self._drop_connection()
             self._try_other(pipe.fault)
@@ -258,10 +260,10 @@ class Relay:
         # Nothing can be tried again from here on, and streams live long: let the prompt go.
         self._body = None
         self._call.arrival.body = b""
-        if pipe.at is StreamAt.WHOLE:
-            self._stream_over(out)
-        else:
+        if pipe.at is StreamAt.OPEN:
             self._outlet.write(out)
+        else:
+            self._stream_over(out)
 
     def _commit(self) -> None:
         """From here on the client has a 200, and trouble is told as an event."""
@@ -414,7 +416,8 @@ class Relay:
             assert self._pipe is not None
             self._pipe.estimate_usage()
             usage = self._pipe.usage
-            outcome = Outcome.PARTIAL
+            if outcome is Outcome.UPSTREAM_ERROR:
+                outcome = Outcome.PARTIAL
         if not self._committed:
             self._end(
                 outcome, usage, b"", status=fault.status, error_type=fault.error_type, refusal=fault
