@@ -13,6 +13,7 @@ import asyncio
 from enum import Enum
 from math import inf
 from typing import cast
+from urllib.parse import unquote_to_bytes
 
 from proxy.domain.call import Arrival, Errand
 from proxy.domain.fault import Fault, Kind
@@ -32,9 +33,10 @@ BODY_TIMEOUT_FACTOR = 10
 
 _BASE = b"/v1/anthropic"
 # The third spelling is what the SDKs make of a base URL that ends in /v1 (client-contract.md 1).
+BASES = ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/v1/v1")
 LANE = {
-    base + end: errand
-    for base in (_BASE, _BASE + b"/v1", _BASE + b"/v1/v1")
+    base.encode() + end: errand
+    for base in BASES
     for end, errand in (
         (b"/messages", Errand.MESSAGE),
         (b"/messages/count_tokens", Errand.COUNT),
@@ -253,7 +255,9 @@ class Door(asyncio.Protocol):
     def _dispatch(self, head: RequestHead, body: bytes) -> None:
         """A whole request is here: which way?"""
         self._deadline_s = inf
-        errand = LANE.get(head.path) if head.method == b"POST" else None
+        errand = None
+        if head.method == b"POST":
+            errand = LANE.get(head.path) or LANE.get(_plain(head.path))
         if errand is None:
             self._hand_to_office(head, body)
             return
@@ -389,3 +393,11 @@ class Door(asyncio.Protocol):
         """The gateway drains: a connection without a request is closed now."""
         if self._at is At.HEAD and not self._held and self.transport is not None:
             self._close()
+
+
+def _plain(path: bytes) -> bytes:
+    """A path in another legal form as `LANE` spells it: without the scheme and host of the absolute
+    form (RFC 9112 section 3.2.2), nothing percent-encoded."""
+    if not path.startswith(b"/"):
+        path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
+    return unquote_to_bytes(path).rstrip(b"/")

@@ -30,7 +30,7 @@ class Envelope:
         """The middleware."""
         front = self.front
         began_s = front.monotonic()
-        given = request.headers.get("x-request-id", "")
+        given = ",".join(request.headers.getall("x-request-id", ()))
         request_id = given if is_request_id(given) else front.new_request_id()
         try:
             response = await handler(request)
@@ -38,6 +38,8 @@ class Envelope:
             response = _refused(request, fault, request_id)
         except web.HTTPException as refusal:
             response = _refused(request, _as_fault(request, refusal), request_id)
+            if "allow" in refusal.headers:  # RFC 9110 section 15.5.6 asks for it with a 405
+                response.headers["allow"] = _allowed(refusal)
         except Exception as problem:  # noqa: BLE001 - the last catch: a bug must become a 500
             _LOG.error(
                 "[%s] %s %s failed", request_id, request.method, request.path, exc_info=problem
@@ -71,9 +73,14 @@ class Envelope:
                     request.path[:500],
                     response.status,
                     ms,
-                    client=request.headers.get("user-agent", "")[:200],
+                    client=_text(request.headers.get("user-agent", ""))[:200],
                 )
             )
+
+
+def _text(value: str) -> str:
+    """aiohttp keeps bytes that are no UTF-8 as surrogates, which no JSON can hold."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _refused(request: web.Request, fault: Fault, request_id: str) -> web.Response:
@@ -94,14 +101,18 @@ def _as_fault(request: web.Request, refusal: web.HTTPException) -> Fault:
             hint=_base_url_hint(request.path),
         )
     if refusal.status == 405:
-        allowed = ", ".join(sorted(refusal.headers.get("Allow", "").split(",")))
         return Fault(
             Kind.METHOD_NOT_ALLOWED,
-            f"{request.method} is not allowed for {request.path[:200]}; allowed: {allowed}.",
+            f"{request.method} is not allowed for {request.path[:200]};"
+            f" allowed: {_allowed(refusal)}.",
         )
     if refusal.status == 413:
         return Fault(Kind.TOO_LARGE, "The request body is too large.")
     return Fault(Kind.BAD_REQUEST, refusal.reason, status=refusal.status)
+
+
+def _allowed(refusal: web.HTTPException) -> str:
+    return ", ".join(sorted(refusal.headers.get("allow", "").split(",")))
 
 
 def _base_url_hint(path: str) -> str:

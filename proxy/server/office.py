@@ -13,6 +13,10 @@ from aiohttp import web
 KEEPALIVE_S = 10 * 365 * 86400.0
 """The door closes idle connections itself; aiohttp's own timer must never fire during a stream."""
 
+HEAD_SIZES_MAX = 1 << 30
+"""The door has capped the head as a whole; aiohttp's own caps would refuse what the lane takes, in
+plain text and without a request id."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -39,7 +43,13 @@ class Office:
 
     def __init__(self, app: web.Application) -> None:
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_S, handle_signals=False
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            handle_signals=False,
+            max_line_size=HEAD_SIZES_MAX,
+            max_field_size=HEAD_SIZES_MAX,
+            max_headers=HEAD_SIZES_MAX,
         )
 
     async def open(self) -> None:

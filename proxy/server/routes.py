@@ -3,7 +3,7 @@
 
 from aiohttp import web
 
-from proxy.server.door import LANE
+from proxy.server.door import BASES, LANE
 from proxy.server.envelope import Envelope
 from proxy.server.health import HealthPages
 from proxy.server.models import ModelPages
@@ -24,24 +24,28 @@ def application(
     """`office` are the admin room's routes: method, path, handler."""
     app = web.Application(middlewares=[outermost, envelope.around], client_max_size=BODY_BYTES_MAX)
     add = app.router.add_route
+
+    def read_only(path: str, handler: Handler) -> None:
+        for spelling in (path, path + "/"):
+            add("GET", spelling, handler)
+            add("HEAD", spelling, handler)
+
     add("GET", "/", welcome.welcome)
     for path in ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/api/hello"):
-        for spelling in (path, path + "/"):
-            add("GET", spelling, welcome.probe)
-            add("HEAD", spelling, welcome.probe)
-    add("GET", "/v1/chat/models", models.product_models)
-    for base in ("/v1/anthropic/models", "/v1/anthropic/v1/models"):
-        add("GET", base, models.anthropic_models)
-        add("GET", base + "/", models.anthropic_models)
-        add("GET", base + "/{model:.+}", models.anthropic_model)
+        read_only(path, welcome.probe)
+    read_only("/v1/chat/models", models.product_models)
+    for base in BASES:
+        read_only(base + "/models", models.anthropic_models)
+        add("GET", base + "/models/{model:.+}", models.anthropic_model)
     for lane in LANE:
         path = lane.decode()
-        add("POST", path, _lane_only)
-        add("OPTIONS", path, _options)
-        add("HEAD", path, welcome.probe)
-    add("GET", "/healthz", health.live)
-    add("GET", "/readyz", health.ready)
-    add("GET", "/metrics", health.metrics)
+        for spelling in (path, path + "/"):
+            add("POST", spelling, _lane_only)
+            add("OPTIONS", spelling, _options)
+            add("HEAD", spelling, welcome.probe)
+    read_only("/healthz", health.live)
+    read_only("/readyz", health.ready)
+    read_only("/metrics", health.metrics)
     for method, path, handler in office:
         add(method, path, handler)
     return app
