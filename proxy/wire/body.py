@@ -31,9 +31,11 @@ class Body:
     def with_model(self, name: bytes) -> list[bytes | memoryview]:
         """The body with its model exchanged for the JSON string `name`, in pieces, nothing copied.
 
-        The span of the old value is found by walking the top level, whose values' lengths are
-        known. Where the walk does not match (a repeated key, an escaped key) the top level is
-        written anew, which leaves every value's bytes as they were and each key once.
+        The span of the old value is found by walking the top level, whose values are known. The
+        walk compares every value: by lengths alone a repeated key could lead it into a nested
+        object, and that one's model would be exchanged. Where it does not match (a repeated key,
+        an escaped key) the top level is written anew, which leaves every value's bytes as they
+        were and each key once.
         """
         span = self._span_of_model()
         if span is None:
@@ -42,6 +44,29 @@ class Body:
         return [view[: span[0]], name, view[span[1] :]]
 
     def _span_of_model(self) -> tuple[int, int] | None:
+        return self._span_if_compact() or self._span_if_spaced()
+
+    def _span_if_compact(self) -> tuple[int, int] | None:
+        """The walk for a body without space between its parts, as SDKs write it."""
+        raw = self.raw
+        found: tuple[int, int] | None = None
+        at = 0
+        mark = b"{"
+        for key, value in self.fields.items():
+            opening = b'%b"%b":' % (mark, key.encode())
+            if not raw.startswith(opening, at):
+                return None
+            at += len(opening)
+            end = at + len(memoryview(value))
+            if key == "model":
+                if raw[at:end] != bytes(value):
+                    return None
+                found = (at, end)
+            at = end
+            mark = b","
+        return found if raw.startswith(b"}", at) else None
+
+    def _span_if_spaced(self) -> tuple[int, int] | None:
         raw = self.raw
         found: tuple[int, int] | None = None
         at = _after(raw, 0, b"{")
@@ -53,9 +78,9 @@ class Body:
             if at < 0:
                 return None
             end = at + len(memoryview(value))
+            if not raw.startswith(memoryview(value), at):
+                return None
             if key == "model":
-                if raw[at:end] != bytes(value):
-                    return None
                 found = (at, end)
             at = _after(raw, end, b",")
             if at < 0 and _after(raw, end, b"}") < 0:
