@@ -8,6 +8,8 @@ from proxy.auth.credential import read
 from proxy.auth.gate import Gate
 from proxy.domain.caller import Caller
 
+_PRODUCT_LIST = "/v1/chat/models"
+
 
 class Admission:
     """Called by every handler that needs a caller. With `strict_bearer` a key sent as Bearer counts
@@ -23,7 +25,7 @@ class Admission:
         headers = request.headers
         authorization = headers.get("authorization", "").encode("utf-8", "surrogateescape")
         api_key = headers.get("x-api-key", "").encode("utf-8", "surrogateescape")
-        if bearer_allowed and self._strict_bearer and request.path == "/v1/chat/models":
+        if bearer_allowed and self._strict_bearer and request.path.rstrip("/") == _PRODUCT_LIST:
             bearer_allowed = False
         presented = read(authorization, api_key, bearer_allowed=bearer_allowed)
         now_ms = int(self._wall() * 1000)
