@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from proxy.assembly import House
 from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
-from proxy.cli.serve import raise_file_limit
+from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.config.load import parse
 from proxy.config.settings import Provider, Settings
 from proxy.domain.fault import Fault
@@ -50,6 +50,7 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     log.set_up("console")
     raise_file_limit()
+    keep_freed_memory()
     try:
         listening = bind(options.host, options.port, shared=False)
     except OSError as problem:

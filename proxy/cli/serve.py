@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from proxy.assembly import House
 from proxy.cli.finding import Finding
+from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.cli.provider_visit import trusted
 from proxy.cli.workers import Workers
 from proxy.config.cautions import unresolved, warnings
@@ -55,6 +55,7 @@ def run(arguments: list[str]) -> int:
         return 2
     log.set_up(settings.observability.log)
     raise_file_limit()
+    keep_freed_memory()
     for caution in (*warnings(settings), *unresolved(settings, os.environ)):
         _LOG.warning("%s", caution)
     trust = trusted(settings.upstream)
@@ -70,13 +71,6 @@ def run(arguments: list[str]) -> int:
         place = f"{problem.filename}: " if problem.filename else ""
         print(f"hatz-gateway: {place}{problem.strerror or problem}", file=sys.stderr)
         return 1
-
-
-def raise_file_limit() -> None:
-    """Each client and each provider connection is an open file; the soft limit is often 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _serve(settings: Settings, read: Read) -> int:

@@ -15,6 +15,20 @@ class Errand(Enum):
     COUNT = "count_tokens"
 
 
+class Headers(dict[bytes, bytes]):
+    """Lower-case names to values; a header that came several times is joined with commas.
+
+    Shared by all requests of a connection that repeat the same head. `forwarded` is a provider's
+    note: the lines that go on upstream, made once.
+    """
+
+    __slots__ = ("forwarded",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forwarded: bytes | None = None
+
+
 class Arrival(msgspec.Struct):
     """One gateway request, whole and unread.
 

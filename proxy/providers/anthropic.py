@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from proxy.domain.call import Call, Errand
+from proxy.domain.call import Call, Errand, Headers
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.providers.provider import WholeReply
@@ -80,17 +80,7 @@ class Anthropic:
         if arrival.query:
             head.append(b"?" + arrival.query)
         head.append(self._fixed)
-        for name, value in arrival.headers.items():
-            if name in _FORWARDED or (
-                name.startswith(b"anthropic-") and name not in _NOT_FORWARDED
-            ):
-                if name == b"anthropic-beta" and b"oauth-" in value:
-                    value = _without_oauth(value)
-                    if not value:
-                        continue
-                head.append(b"%b: %b\r\n" % (name, value))
-        if b"anthropic-version" not in arrival.headers:
-            head.append(_DEFAULT_VERSION)
+        head.append(_forwarded(arrival.headers))
         head.append(
             b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (arrival.request_id.encode(), size)
         )
@@ -182,6 +172,27 @@ _WORDS = {
     Kind.OVERLOADED: "The model provider is overloaded. Try again later.",
     Kind.UPSTREAM_TIMEOUT: "The model provider took too long to answer. Try again.",
 }
+
+
+def _forwarded(headers: Mapping[bytes, bytes]) -> bytes:
+    """The client's header lines that go on, made once for all requests with the same head."""
+    shared = headers if isinstance(headers, Headers) else None
+    if shared is not None and shared.forwarded is not None:
+        return shared.forwarded
+    lines: list[bytes] = []
+    for name, value in headers.items():
+        if name in _FORWARDED or (name.startswith(b"anthropic-") and name not in _NOT_FORWARDED):
+            if name == b"anthropic-beta" and b"oauth-" in value:
+                value = _without_oauth(value)
+                if not value:
+                    continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+    if b"anthropic-version" not in headers:
+        lines.append(_DEFAULT_VERSION)
+    forwarded = b"".join(lines)
+    if shared is not None:
+        shared.forwarded = forwarded
+    return forwarded
 
 
 def _without_oauth(betas: bytes) -> bytes:

@@ -24,7 +24,7 @@ from proxy.server.outlet import LaneOutlet
 from proxy.server.refusal import whole_refusal
 from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
-from proxy.wire.request_head import RequestHead, read_head
+from proxy.wire.request_head import HeadReader, RequestHead
 
 LINGER_S = 2.0
 LINGER_BYTES_MAX = 1 << 20
@@ -67,6 +67,7 @@ class Door(asyncio.Protocol):
         "_front",
         "_head",
         "_head_raw",
+        "_heads",
         "_held",
         "_lingered_bytes",
         "_missing",
@@ -89,6 +90,7 @@ class Door(asyncio.Protocol):
         self._searched = 0
         self._head: RequestHead | None = None
         self._head_raw = b""
+        self._heads = HeadReader()
         self._parts: list[bytes] = []
         self._missing = 0
         self._chunked: ChunkedBody | None = None
@@ -200,7 +202,7 @@ class Door(asyncio.Protocol):
         self._head_raw = held[:end]
         self._held = b""
         try:
-            self._head = read_head(self._head_raw)
+            self._head = self._heads.read(self._head_raw)
             self._begin_body(self._head, held, end)
         except Fault as fault:
             self._refuse(fault)

@@ -137,8 +137,9 @@ class LaneOutlet:
         """The client left."""
         if not self.gone:
             self.gone = True
-            if self._reader is not None:
-                self._reader.client_gone()
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                reader.client_gone()
             self._status = 499
             self._note(Outcome.CLIENT_GONE)
 
@@ -174,7 +175,10 @@ class LaneOutlet:
         return head if self._keep_alive else head + b"connection: close\r\n"
 
     def _end(self, outcome: str) -> None:
-        self.gone = True  # nothing more may be written, and nobody is told of the client any more
+        # Nothing more may be written, and nobody is told of the client any more. Reader and outlet
+        # hold each other: parted here, both are freed at once, not by the collector.
+        self.gone = True
+        self._reader = None
         self._note(outcome)
         self._lane.lane_answered(keep_alive=self._keep_alive)
 

@@ -18,9 +18,10 @@ from proxy.domain.usage import Usage
 from proxy.wire.fault_body import error_event, read_error_body
 from proxy.wire.messages import read_delta, read_start
 
-STREAMED_BYTES_PER_TOKEN = 26
-"""Wire bytes of a text delta per token it carries: about 112 bytes of frame and 20 of text for five
-tokens. Used only to estimate the output of a stream left before its usage was reported."""
+DELTA_FRAME_BYTES = 112
+TEXT_BYTES_PER_TOKEN = 4
+"""Wire bytes around the text of a delta, and bytes of text per token: used only to estimate the
+output of a stream that was left before its usage was reported."""
 
 
 class At(Enum):
@@ -33,7 +34,9 @@ class At(Enum):
     WHOLE = "whole"
     """`message_stop` went by; nothing may follow."""
     FAILED = "failed"
-    """An error ended it; nothing may follow."""
+    """An error ended it after `message_start`; nothing may follow."""
+    REFUSED = "refused"
+    """An error came instead of a message; nothing may follow."""
 
 
 class Passthrough:
@@ -48,6 +51,7 @@ class Passthrough:
         "at",
         "fault",
         "passed_bytes",
+        "passed_events",
         "stop_reason",
         "usage",
     )
@@ -58,6 +62,7 @@ class Passthrough:
         self.stop_reason = ""
         self.fault: Fault | None = None
         self.passed_bytes = 0
+        self.passed_events = 0
         self._name = name
         self._request_id = request_id
         self._event_bytes_max = event_bytes_max
@@ -81,6 +86,7 @@ class Passthrough:
                 self._held += chunk[cut:]
                 chunk = chunk[:cut]
             self.passed_bytes += cut
+            self.passed_events += chunk.count(self._blank)
             if (
                 chunk.find(b"\nevent: message_") < 0
                 and chunk.find(b"\nevent: error") < 0
@@ -94,7 +100,7 @@ class Passthrough:
 
     def finish(self) -> bytes:
         """The provider's bytes are over: nothing when the stream had its end, else an error."""
-        if self.at is At.WHOLE or self.at is At.FAILED:
+        if self.at is not At.BEGIN and self.at is not At.OPEN:
             return b""
         return self.fail(
             Fault(
@@ -107,7 +113,7 @@ class Passthrough:
     def fail(self, fault: Fault) -> bytes:
         """End the stream with `fault`; the open block is not closed (client-contract.md 8.3)."""
         assert self.at is At.BEGIN or self.at is At.OPEN, "a finished stream cannot fail"
-        self.at = At.FAILED
+        self.at = At.FAILED if self.at is At.OPEN else At.REFUSED
         self.fault = fault
         self._held.clear()
         return error_event(fault, self._request_id)
@@ -115,7 +121,8 @@ class Passthrough:
     def estimate_usage(self) -> None:
         """The stream was left early: let the output count at least for what went by."""
         if self.at is At.OPEN or self.at is At.FAILED:
-            estimate = self.passed_bytes // STREAMED_BYTES_PER_TOKEN
+            text_bytes = self.passed_bytes - self.passed_events * DELTA_FRAME_BYTES
+            estimate = max(self.passed_events, text_bytes // TEXT_BYTES_PER_TOKEN)
             self.usage.output_tokens = max(self.usage.output_tokens, estimate)
 
     @property
