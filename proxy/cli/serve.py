@@ -64,13 +64,19 @@ def run(arguments: list[str]) -> int:
         return 1
     try:
         return _serve(settings, read)
-    except Fault as fault:
-        print(f"hatz-gateway: {fault.message} {fault.detail}".rstrip(), file=sys.stderr)
-        return 1
-    except OSError as problem:
+    except (Fault, OSError) as problem:
+        return _failed(problem)
+
+
+def _failed(problem: Fault | OSError) -> int:
+    """Say why in one line."""
+    if isinstance(problem, Fault):
+        text = f"{problem.message} {problem.detail}".rstrip()
+    else:
         place = f"{problem.filename}: " if problem.filename else ""
-        print(f"hatz-gateway: {place}{problem.strerror or problem}", file=sys.stderr)
-        return 1
+        text = f"{place}{problem.strerror or problem}"
+    print(f"hatz-gateway: {text}", file=sys.stderr)
+    return 1
 
 
 def _serve(settings: Settings, read: Read) -> int:
@@ -84,9 +90,13 @@ def _serve(settings: Settings, read: Read) -> int:
     port = reserved.getsockname()[1]
     settings = replace(settings, server=replace(server, port=port))
 
-    def worker(name: str) -> None:
-        listening = bind(server.host, port, shared=True)
-        uvloop.run(work(settings, read, name, listening))
+    def worker(name: str) -> int:
+        try:
+            listening = bind(server.host, port, shared=True)
+            uvloop.run(work(settings, read, name, listening))
+        except (Fault, OSError) as problem:
+            return _failed(problem)
+        return 0
 
     return Workers(server.workers, worker).run()
 
@@ -95,14 +105,14 @@ async def work(settings: Settings, read: Read, name: str, listening: socket.sock
     """One worker's whole life."""
     house = House(settings, os.environ, name)
     await house.open(listening)
-    host, port = listening.getsockname()[:2]
-    _LOG.info("worker %s serves http://%s:%d/v1/anthropic", name, host, port)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     changed = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, changed.set)
+    host, port = listening.getsockname()[:2]
+    _LOG.info("worker %s serves http://%s:%d/v1/anthropic", name, host, port)
     stopping = loop.create_task(stop.wait())
     while not stop.is_set():
         reloading = loop.create_task(changed.wait())

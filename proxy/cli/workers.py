@@ -3,7 +3,9 @@
 import logging
 import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from types import FrameType
 
@@ -11,12 +13,20 @@ _LOG = logging.getLogger("proxy.workers")
 
 SETTLED_S = 5.0
 PAUSE_S_MAX = 10.0
+NAP_S = 0.1
+
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# A worker that is told to stop before it listens to signals ends by the signal itself.
+_ENDED_WELL = (0, -signal.SIGTERM, -signal.SIGINT)
 
 
 class Workers:
-    """The parent of `count` workers. It serves nothing itself and must hold no event loop."""
+    """The parent of `count` workers. It serves nothing itself and must hold no event loop.
 
-    def __init__(self, count: int, work: Callable[[str], None]) -> None:
+    `work` is one worker's life; it gives the exit status.
+    """
+
+    def __init__(self, count: int, work: Callable[[str], int]) -> None:
         self._count = count
         self._work = work
         self._running: dict[int, tuple[str, float]] = {}
@@ -25,7 +35,7 @@ class Workers:
 
     def run(self) -> int:
         """Until all have ended after a stop signal; 0 when every one ended well."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _PASSED_ON:
             signal.signal(number, self._pass_on)
         for index in range(self._count):
             self._start(f"w{index}")
@@ -38,30 +48,45 @@ class Workers:
             name, since_s = self._running.pop(pid)
             code = os.waitstatus_to_exitcode(status)
             if self._stopping:
-                failed = failed or code != 0
+                failed = failed or code not in _ENDED_WELL
                 continue
             _LOG.error("worker %s ended with %d; starting it again", name, code)
             if time.monotonic() - since_s < SETTLED_S:
                 self._pause_s = min(max(0.5, self._pause_s * 2), PAUSE_S_MAX)
-                time.sleep(self._pause_s)
+                self._pause()
             else:
                 self._pause_s = 0.0
-            if not self._stopping:
-                self._start(name)
+            self._start(name)
         return 1 if failed else 0
 
+    def _pause(self) -> None:
+        """In short naps: a sleep goes on after a signal, and a stop should not wait for it."""
+        end_s = time.monotonic() + self._pause_s
+        while not self._stopping and time.monotonic() < end_s:
+            time.sleep(NAP_S)
+
     def _start(self, name: str) -> None:
-        pid = os.fork()
-        if pid:
-            self._running[pid] = (name, time.monotonic())
-            return
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+        # A signal that came between the fork and the note of it would pass the new worker by.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        try:
+            if self._stopping:
+                return
+            pid = os.fork()
+            if pid:
+                self._running[pid] = (name, time.monotonic())
+                return
+            for number in _PASSED_ON:
+                signal.signal(number, signal.SIG_DFL)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         status = 1
         try:
-            self._work(name)
-            status = 0
+            status = self._work(name)
         finally:
+            if sys.exc_info()[0] is not None:
+                traceback.print_exc()  # nobody else reports it: _exit ends the interpreter at once
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:

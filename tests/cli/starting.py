@@ -77,7 +77,7 @@ class Started:
 
     def says(self, words: str) -> str:
         """Wait until it has printed these words."""
-        self._wait(lambda: words in self.printed, f"say {words!r}")
+        self.wait(lambda: words in self.printed, f"say {words!r}")
         return self.printed
 
     def answers(self, url: str) -> bytes:
@@ -92,7 +92,7 @@ class Started:
             except (urllib.error.URLError, OSError):
                 return False  # not listening yet, or not ready
 
-        self._wait(asked, f"answer at {url}")
+        self.wait(asked, f"answer at {url}")
         return body[0]
 
     def told(self, number: int) -> int:
@@ -100,7 +100,8 @@ class Started:
         self.running.send_signal(number)
         return self.running.wait(PATIENCE_S)
 
-    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Look again and again until it is so; fail when the process ends first."""
         deadline_s = time.monotonic() + PATIENCE_S
         while not condition():
             ended = self.running.poll()
