@@ -19,14 +19,14 @@ class _At(Enum):
 class ChunkedBody:
     """`feed` takes what came and says when the body is whole; `rest` is what follows it."""
 
-    __slots__ = ("_at", "_body_bytes_max", "_held", "_missing", "_parts", "_size", "_trailer_bytes")
+    __slots__ = ("_at", "_body", "_body_bytes_max", "_held", "_missing", "_size", "_trailer_bytes")
 
     def __init__(self, body_bytes_max: int) -> None:
         self._body_bytes_max = body_bytes_max
         self._at = _At.SIZE
         self._held = b""
         self._missing = 0
-        self._parts: list[bytes] = []
+        self._body = bytearray()
         self._size = 0
         self._trailer_bytes = 0
 
@@ -38,7 +38,7 @@ class ChunkedBody:
     @property
     def body(self) -> bytes:
         """The body so far."""
-        return b"".join(self._parts)
+        return bytes(self._body)
 
     @property
     def rest(self) -> bytes:
@@ -58,16 +58,16 @@ class ChunkedBody:
                 at += len(piece)
                 continue
             end = held.find(b"\r\n", at)
+            if (end if end >= 0 else len(held) - 1) - at > SIZE_LINE_BYTES_MAX:
+                raise _broken("a line of it is too long")
             if end < 0:
-                if len(held) - at > SIZE_LINE_BYTES_MAX:
-                    raise _broken("a line of it is too long")
                 break
             self._line(held[at:end])
             at = end + 2
         self._held = held[at:]
 
     def _take(self, piece: bytes) -> None:
-        self._parts.append(piece)
+        self._body += piece
         self._missing -= len(piece)
         if self._missing == 0:
             self._at = _At.DATA_END
@@ -87,7 +87,7 @@ class ChunkedBody:
                 raise _broken("its trailer is too long")
 
     def _begin_chunk(self, line: bytes) -> None:
-        digits = line.split(b";", 1)[0].strip()
+        digits = line.split(b";", 1)[0].rstrip(b" \t")
         if not digits or len(digits) > 12 or digits.strip(b"0123456789abcdefABCDEF"):
             raise _broken("a chunk's size is not a hexadecimal number")
         size = int(digits, 16)

@@ -5,6 +5,9 @@ import zlib
 from proxy.domain.fault import Fault, Kind
 from proxy.wire.chunked import too_large
 
+GZIP_MEMBERS_MAX = 16
+"""Each member costs a copy of what stands behind it."""
+
 
 def decoded(body: bytes, coding: bytes, body_bytes_max: int) -> bytes:
     """`body` without its `Content-Encoding`. Raises Fault 415 for codings other than gzip and
@@ -20,6 +23,8 @@ def decoded(body: bytes, coding: bytes, body_bytes_max: int) -> bytes:
     opened: list[bytes] = []
     size = 0
     while body:
+        if len(opened) == GZIP_MEMBERS_MAX:
+            raise Fault(Kind.BAD_REQUEST, "The gzip request body has too many members.")
         inflate = zlib.decompressobj(wbits=31)
         try:
             opened.append(inflate.decompress(body, body_bytes_max + 1 - size))

@@ -45,6 +45,7 @@ class _Collector:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        value = value.rstrip(b" \t")  # llhttp takes off the space before a value only
         headers = self.headers
         if name in headers:
             value = headers[name] + b"," + value
@@ -62,6 +63,7 @@ def read_head(head: bytes) -> RequestHead:
     except httptools.HttpParserError as problem:
         raise Fault(Kind.BAD_REQUEST, f"The request is not valid HTTP: {problem}") from None
     headers = collector.headers
+    version = parser.get_http_version()
     path, _, query = collector.target.partition(b"?")
     return RequestHead(
         parser.get_method(),
@@ -69,8 +71,8 @@ def read_head(head: bytes) -> RequestHead:
         query,
         headers,
         _body_bytes(headers),
-        parser.should_keep_alive(),
-        parser.get_http_version(),
+        _keeps_alive(version, headers),
+        version,
     )
 
 
@@ -111,6 +113,15 @@ class HeadReader:
             self._before = raw[: length.start(1)]
             self._after = raw[length.end(1) :]
         return head
+
+
+def _keeps_alive(version: str, headers: Headers) -> bool:
+    """llhttp knows it too, but forgets it at the end of a message, which a head alone may be."""
+    connection = headers.get(b"connection")
+    if connection is None:
+        return version >= "1.1"
+    wishes = [wish.strip() for wish in connection.lower().split(b",")]
+    return b"close" not in wishes and (version >= "1.1" or b"keep-alive" in wishes)
 
 
 def _body_bytes(headers: dict[bytes, bytes]) -> int:

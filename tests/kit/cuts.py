@@ -1,6 +1,6 @@
 """Any bytes, cut anywhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
@@ -24,8 +24,7 @@ def cuttings(whole: bytes) -> st.SearchStrategy[list[bytes]]:
     return st.one_of(few, many).map(lambda places: cut_at(whole, places))
 
 
-def obvious_cuttings(whole: bytes) -> Iterator[list[bytes]]:
+def obvious_cuttings(whole: bytes) -> list[list[bytes]]:
     """Whole; byte by byte; in small equal pieces of several sizes."""
-    yield [whole]
-    for size in (1, 2, 3, 7, 64):
-        yield [whole[at : at + size] for at in range(0, len(whole), size)]
+    sizes = (max(1, len(whole)), 1, 2, 3, 7, 64)
+    return [[whole[at : at + size] for at in range(0, len(whole), size)] for size in sizes]
