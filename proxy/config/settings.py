@@ -136,7 +136,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From the request to the first byte of the reply."""
     idle_timeout_s: Seconds = 300.0
     """Longest silence inside a reply; the whole stream has no limit."""
-    connections_max: Count = 1_000
+    connections_max: Count = 10_000
     """Connections per origin and process; further requests wait."""
     idle_connection_timeout_s: Seconds = 60.0
     """How long an unused connection is kept for the next request."""
