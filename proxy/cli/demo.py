@@ -38,7 +38,6 @@ from proxy.storage.opening import open_storage
 KEY_FILE = Path("var/demo.key")
 DEMO_USER = "demo@example.com"
 PROMPT = "Say hello to somebody who has just started this gateway."
-START_TIMEOUT_S = 20.0
 
 
 def run(arguments: list[str]) -> int:
@@ -73,6 +72,12 @@ def run(arguments: list[str]) -> int:
     except Fault as fault:
         print(f"{fault.message} {fault.detail}".rstrip(), file=sys.stderr)
         return 1
+    except OSError as problem:
+        place = f"{problem.filename}: " if problem.filename else ""
+        print(f"{place}{problem.strerror or problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130  # before it served; from then on Ctrl-C is an orderly stop
     finally:
         provider.terminate()
         provider.wait()
