@@ -1,12 +1,14 @@
 """The relay under any order of events: whatever happens, in whatever order, one end and one row.
 
-A hypothesis machine plays provider, network, client, clock, disk and operator at once. The edges
-check every single call (`edges.py`); here stands what must be true of the whole.
+Provider, network, client, clock, disk and operator take turns by chance, thousands of stories of
+up to forty turns, the same in every run. The edges check every single call (`edges.py`); here
+stands what must be true of the whole. (Hypothesis' state machines were tried: they rarely get a
+stream to its middle.)
 """
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+import random
+from collections import Counter
+from collections.abc import Callable
 
 from proxy.domain.call import Errand
 from proxy.domain.entry import Outcome
@@ -47,173 +49,171 @@ FAULTS = [
 ]
 
 
-class AnyOrder(RuleBasedStateMachine):
-    """One call; what the rules below allow happens in any order."""
+class Story:
+    """One call; each turn is one of those that are possible."""
 
-    @initialize(
-        deployments=st.integers(1, 3),
-        kind=st.sampled_from(["stream", "stream", "stream", "whole", "count"]),
-        at_hand=st.booleans(),
-    )
-    def sets_out(self, deployments: int, kind: str, at_hand: bool) -> None:
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.told: list[str] = []
+        kind = self.chance.choice(["stream", "stream", "stream", "whole", "count"])
         self.scene = Scene(
-            deployments=deployments,
+            deployments=self.chance.randint(1, 3),
             streamed=kind == "stream",
             errand=Errand.COUNT if kind == "count" else Errand.MESSAGE,
-            at_hand=at_hand,
+            at_hand=self.chance.random() < 0.7,
         )
         self.to_come: dict[int, bytes] = {}
-        self.head_200: set[int] = set()
+        self.begun: set[int] = set()
+        self.broke_in_answer = 0
+
+    def tell(self) -> None:
+        """Up to forty turns, then the client leaves if it is not over."""
+        for _ in range(self.chance.randint(1, 40)):
+            weights = self.turns()
+            turn = self.chance.choices(list(weights), list(weights.values()))[0]
+            before = len(self.scene.client.streamed)
+            turn()
+            self.told.append(f"{turn.__name__} -> {self.scene.client.streamed[before:][:40]!r}")
+            self.holds_nothing_once_over()
+            self.client_sees_whole_events_and_one_end()
+            self.no_second_generation()
+        self.ends()
+
+    def turns(self) -> dict[Callable[[], None], int]:
+        """What is possible now, and how likely it is."""
+        wire, scene = self.wire, self.scene
+        turns: dict[Callable[[], None], int] = {self.rows_reach_the_disk: 1, self.time_goes_by: 2}
+        if self.waits_for_wire:
+            turns |= {self.connects: 8, self.cannot_connect: 3}
+        if wire is not None:
+            turns[self.breaks] = 1
+            if id(wire) not in self.to_come:
+                turns |= {self.stream_begins: 10, self.document_begins: 2}
+                turns |= {self.refusal_begins: 3, self.was_stale: 2}
+            else:
+                left = self.to_come[id(wire)]
+                if left and not wire.paused:
+                    turns[self.bytes_come] = 20
+                turns[self.answer_ends] = 2 if left else 8
+        if not self.over:
+            if self.chance.random() < 0.1:
+                turns |= {self.client_leaves: 2, self.house_stops: 1}
+            if scene.client.opened:
+                turns |= {self.client_is_full: 1, self.client_is_ready: 1}
+        return turns
 
     @property
     def wire(self) -> Wire | None:
+        """The one the provider may speak on."""
         busy = [wire for wire in self.scene.wires if wire.held is Held.BUSY]
         assert len(busy) <= 1, "two generations at once"
         return busy[0] if busy else None
 
     @property
-    def has_wire(self) -> bool:
-        return self.wire is not None
-
-    @property
-    def awaits_head(self) -> bool:
-        return self.wire is not None and id(self.wire) not in self.to_come
-
-    @property
-    def awaits_body(self) -> bool:
-        return self.wire is not None and id(self.wire) in self.to_come
-
-    @property
     def waits_for_wire(self) -> bool:
         return any(pool.waiting for pool in self.scene.pools)
-
-    # ------------------------------------------------------------ network and provider
-
-    @precondition(lambda self: self.waits_for_wire)
-    @rule()
-    def connects(self) -> None:
-        next(pool for pool in self.scene.pools if pool.waiting).connects()
-
-    @precondition(lambda self: self.waits_for_wire)
-    @rule(fault=st.sampled_from(FAULTS))
-    def cannot_connect(self, fault: Fault) -> None:
-        next(pool for pool in self.scene.pools if pool.waiting).refuses(fault)
-
-    @precondition(lambda self: self.awaits_head)
-    @rule(stream=st.sampled_from(sorted(STREAMS)))
-    def stream_begins(self, stream: str) -> None:
-        self.to_come[id(self.wire)] = STREAMS[stream]
-        self.head_200.add(id(self.wire))
-        self.wire.head(200, SSE)
-
-    @precondition(lambda self: self.awaits_head)
-    @rule(body=st.sampled_from([WHOLE, b"{}", b"", b"<html>", TEXT]))
-    def document_begins(self, body: bytes) -> None:
-        self.to_come[id(self.wire)] = body
-        self.head_200.add(id(self.wire))
-        self.wire.head(200, JSON)
-
-    @precondition(lambda self: self.awaits_head)
-    @rule(status=st.sampled_from(sorted(REFUSALS)))
-    def refusal_begins(self, status: int) -> None:
-        self.to_come[id(self.wire)] = REFUSALS[status]
-        self.wire.head(status, JSON)
-
-    @precondition(lambda self: self.awaits_body and not self.wire.paused)
-    @rule(size=st.sampled_from([1, 7, 40, 200, 900, 5000]))
-    def bytes_come(self, size: int) -> None:
-        wire = self.wire
-        left = self.to_come[id(wire)]
-        self.to_come[id(wire)] = left[size:]
-        if left:
-            wire.body(left[:size])
-
-    @precondition(lambda self: self.awaits_body)
-    @rule()
-    def answer_ends(self) -> None:
-        self.wire.end()
-
-    @precondition(lambda self: self.has_wire)
-    @rule(why=st.sampled_from([Broken.CLOSED, Broken.GARBLED]))
-    def answer_breaks(self, why: Broken) -> None:
-        self.wire.breaks(why)
-
-    @precondition(lambda self: self.awaits_head)
-    @rule()
-    def was_stale(self) -> None:
-        self.wire.breaks(Broken.STALE)
-
-    # ------------------------------------------------------------ client, clock, disk, operator
-
-    @precondition(lambda self: not self.over)
-    @rule()
-    def client_leaves(self) -> None:
-        self.scene.client.leaves()
-
-    @precondition(lambda self: not self.over and self.scene.client.opened)
-    @rule()
-    def client_is_full(self) -> None:
-        self.scene.relay.client_full()
-
-    @precondition(lambda self: not self.over and self.scene.client.opened)
-    @rule()
-    def client_is_ready(self) -> None:
-        self.scene.relay.client_ready()
-
-    @rule(seconds=st.sampled_from([1, 9, 11, 290, 310, 700]))
-    def time_goes_by(self, seconds: int) -> None:
-        self.scene.waits(seconds)
-
-    @rule()
-    def rows_reach_the_disk(self) -> None:
-        self.scene.books.flush()
-
-    @precondition(lambda self: not self.over)
-    @rule()
-    def house_stops(self) -> None:
-        self.scene.relay.house_stops()
-
-    # ------------------------------------------------------------ what is true at any moment
 
     @property
     def over(self) -> bool:
         return bool(self.scene.client.finals) or self.scene.client.gone
 
-    @invariant()
-    def a_call_that_is_over_holds_nothing(self) -> None:
+    # ------------------------------------------------------------ network and provider
+
+    def connects(self) -> None:
+        next(pool for pool in self.scene.pools if pool.waiting).connects()
+
+    def cannot_connect(self) -> None:
+        waited = next(pool for pool in self.scene.pools if pool.waiting)
+        waited.refuses(self.chance.choice(FAULTS))
+
+    def stream_begins(self) -> None:
+        wire = self.wire
+        self.to_come[id(wire)] = self.chance.choice(list(STREAMS.values()))
+        self.begun.add(id(wire))
+        wire.head(200, SSE)
+
+    def document_begins(self) -> None:
+        wire = self.wire
+        self.to_come[id(wire)] = self.chance.choice([WHOLE, WHOLE, b"{}", b"", b"<html>", TEXT])
+        self.begun.add(id(wire))
+        wire.head(200, JSON)
+
+    def refusal_begins(self) -> None:
+        wire = self.wire
+        status = self.chance.choice(list(REFUSALS))
+        self.to_come[id(wire)] = REFUSALS[status]
+        wire.head(status, JSON)
+
+    def bytes_come(self) -> None:
+        wire = self.wire
+        size = self.chance.choice([1, 40, 200, 600, 900, 5000])
+        left = self.to_come[id(wire)]
+        self.to_come[id(wire)] = left[size:]
+        wire.body(left[:size])
+
+    def answer_ends(self) -> None:
+        self.wire.end()
+
+    def breaks(self) -> None:
+        wire = self.wire
+        wire.breaks(self.chance.choice([Broken.CLOSED, Broken.GARBLED]))
+        if id(wire) in self.begun:
+            assert self.scene.wires[-1] is wire and not self.waits_for_wire, "asked once more"
+
+    def was_stale(self) -> None:
+        self.wire.breaks(Broken.STALE)
+
+    # ------------------------------------------------------------ client, clock, disk, operator
+
+    def client_leaves(self) -> None:
+        self.scene.client.leaves()
+
+    def client_is_full(self) -> None:
+        self.scene.relay.client_full()
+
+    def client_is_ready(self) -> None:
+        self.scene.relay.client_ready()
+
+    def time_goes_by(self) -> None:
+        self.scene.waits(self.chance.choice([1, 1, 1, 9, 11, 11, 290, 310, 610]))
+
+    def rows_reach_the_disk(self) -> None:
+        self.scene.books.flush()
+
+    def house_stops(self) -> None:
+        self.scene.relay.house_stops()
+
+    # ------------------------------------------------------------ what is true at any moment
+
+    def holds_nothing_once_over(self) -> None:
         scene = self.scene
         ended = not scene.wheel.watched()
         assert ended == (scene.metrics.open_streams == 0)
         if ended:
-            assert not self.has_wire and not self.waits_for_wire
+            assert self.wire is None and not self.waits_for_wire
             assert len(scene.books.rows) == (0 if scene.counts else 1)
         else:
-            assert self.has_wire or self.waits_for_wire, "nobody would ever end it"
+            assert self.wire is not None or self.waits_for_wire, "nobody would ever end it"
             assert not scene.books.rows
 
-    @invariant()
-    def the_client_sees_whole_events_and_one_end(self) -> None:
-        streamed = self.scene.client.streamed.replace(b"\r\n", b"\n").replace(b": hello\n\n", b"")
-        names = [name for name, _ in events(streamed)] if b"{]" not in streamed else []
+    def client_sees_whole_events_and_one_end(self) -> None:
+        names = [name for name, _ in events(_plain(self.scene.client.streamed))]
         ends = [name for name in names if name in ("message_stop", "error")]
         assert len(ends) <= 1
         assert not ends or names[-1] == ends[0], "something after the end"
         assert names.count("message_start") <= 1, "two generations spliced"
 
-    @invariant()
-    def no_second_generation_after_content(self) -> None:
+    def no_second_generation(self) -> None:
         if b"message_start" in self.scene.client.streamed:
-            started = [wire for wire in self.scene.wires if id(wire) in self.head_200]
-            assert started and started[-1] is self.scene.wires[-1]
+            assert id(self.scene.wires[-1]) in self.begun
 
-    def teardown(self) -> None:
-        if not hasattr(self, "scene"):
-            return
+    # ------------------------------------------------------------ what is true at the end
+
+    def ends(self) -> None:
         scene = self.scene
         if scene.wheel.watched():
             scene.client.leaves()
         scene.settled()
-        assert scene.wheel.watched() == []
         if scene.counts:
             return
         row, client = scene.row, scene.client
@@ -223,8 +223,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.row_says_what_the_client_saw()
         else:
             assert client.gone
-        if row.outcome is not Outcome.COMPLETED and row.outcome is not Outcome.CLIENT_GONE:
-            assert row.error_type
+        assert (row.error_type == "") == (row.outcome in (Outcome.COMPLETED, Outcome.CLIENT_GONE))
 
     def row_says_what_the_client_saw(self) -> None:
         row, client = self.scene.row, self.scene.client
@@ -241,12 +240,27 @@ class AnyOrder(RuleBasedStateMachine):
         if client.answered is not None:
             assert row.outcome is Outcome.COMPLETED and not row.streamed
         elif row.outcome is Outcome.COMPLETED:
-            assert client.streamed.rstrip().endswith(b'{"type":"message_stop"}') and began
+            assert began and terminals(_plain(client.streamed)) == ["message_stop"]
         else:
             assert terminals(client.last) == ["error"]
             if row.outcome is not Outcome.HOUSE_ERROR:
                 assert row.outcome is (Outcome.PARTIAL if began else Outcome.UPSTREAM_ERROR)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=250, stateful_step_count=25, deadline=None)
-TestAnyOrder = AnyOrder.TestCase
+def _plain(streamed: bytes) -> bytes:
+    """With line ends and without comments, as `events` likes it."""
+    return streamed.replace(b"\r\n", b"\n").replace(b": hello\n\n", b"")
+
+
+def test_any_order_of_events_ends_once_and_is_written_down_once():
+    outcomes: Counter[str] = Counter()
+    for seed in range(3_000):
+        story = Story(seed)
+        try:
+            story.tell()
+        except AssertionError as problem:
+            problem.add_note(f"story {seed}: " + "; ".join(story.told))
+            raise
+        outcomes.update(row.outcome.value for row in story.scene.books.rows)
+    # The stories are worth nothing if they all go the same way.
+    assert all(outcomes[outcome.value] > 20 for outcome in Outcome), outcomes
