@@ -10,6 +10,7 @@ while one is answered is held (pipelining) and answered in order.
 """
 
 import asyncio
+import re
 from enum import Enum
 from math import inf
 from typing import cast
@@ -26,8 +27,13 @@ from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
 from proxy.wire.request_head import HeadReader, RequestHead
 
+_LENGTH = re.compile(rb"\r\ncontent-length:[^\r\n]*\r\n", re.IGNORECASE)
+
 LINGER_S = 2.0
-LINGER_BYTES_MAX = 1 << 20
+LINGER_TIME_MAX_S = 30.0
+LINGER_BYTES_MAX = 64 << 20
+"""Behind a refusal so much more is read and dropped: a client that sends its whole body before it
+reads would see a reset instead of the reply."""
 BODY_TIMEOUT_FACTOR = 10
 """A body may take this many times `body_idle_timeout_s` in all, however steadily it trickles."""
 
@@ -65,6 +71,7 @@ class Door(asyncio.Protocol):
         "_chunked",
         "_deadline_s",
         "_front",
+        "_full",
         "_head",
         "_head_raw",
         "_heads",
@@ -72,6 +79,7 @@ class Door(asyncio.Protocol):
         "_lingered_bytes",
         "_missing",
         "_office",
+        "_office_full",
         "_outlet",
         "_parts",
         "_reading",
@@ -95,8 +103,10 @@ class Door(asyncio.Protocol):
         self._missing = 0
         self._chunked: ChunkedBody | None = None
         self._office: HandlesHttp | None = None
+        self._office_full = False
         self._outlet: LaneOutlet | None = None
         self._reading = True
+        self._full = False
         self._lingered_bytes = 0
         self._unsent_bytes = 0
 
@@ -149,11 +159,12 @@ class Door(asyncio.Protocol):
             self._more_body(data)
         elif at is At.LINGER:
             self._lingered_bytes += len(data)
+            self._deadline_s = min(self._front.wheel.now_s + LINGER_S, self._body_end_s)
             if self._lingered_bytes > LINGER_BYTES_MAX and self.transport is not None:
                 self.transport.abort()
         else:
             self._held = self._held + data if self._held else data
-            if at is At.HEAD:
+            if at is At.HEAD and not self._full:
                 self._next_head()
             elif len(self._held) > self._front.limits.pipelined_bytes_max:
                 self._reading = False
@@ -162,19 +173,33 @@ class Door(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads slower than we write."""
+        self._full = True
+        self._wait_for_reader()
         if self._outlet is not None:
-            self._deadline_s = self._front.wheel.now_s + self._front.limits.write_stall_timeout_s
             self._outlet.client_full()
         elif self._office is not None:
+            self._office_full = True
             self._office.pause_writing()
 
     def resume_writing(self) -> None:
         """It caught up."""
-        if self._outlet is not None:
+        self._full = False
+        if self._at is At.LANE or self._at is At.OFFICE:
             self._deadline_s = inf
+        elif self._at is At.HEAD:
+            self._deadline_s = self._front.wheel.now_s + self._front.limits.keepalive_timeout_s
+        if self._outlet is not None:
             self._outlet.client_ready()
-        elif self._office is not None:
+        if self._office_full and self._office is not None:
+            self._office_full = False
             self._office.resume_writing()
+        self._next_held()
+
+    def _wait_for_reader(self) -> None:
+        """From now on the client must read some of what is still to be sent."""
+        if self.transport is not None:
+            self._unsent_bytes = self.transport.get_write_buffer_size()
+        self._deadline_s = self._front.wheel.now_s + self._front.limits.write_stall_timeout_s
 
     # ------------------------------------------------------------ head
 
@@ -208,6 +233,8 @@ class Door(asyncio.Protocol):
             self._refuse(fault)
 
     def _begin_body(self, head: RequestHead, held: bytes, end: int) -> None:
+        if head.version not in ("1.1", "1.0"):
+            raise Fault(Kind.BAD_REQUEST, f"HTTP/{head.version} is not spoken here; use HTTP/1.1.")
         limits = self._front.limits
         size = head.body_bytes
         if size > limits.body_bytes_max:
@@ -302,11 +329,19 @@ class Door(asyncio.Protocol):
 
     def _hand_to_office(self, head: RequestHead, body: bytes) -> None:
         assert self.transport is not None
+        raw = self._head_raw
+        coding = head.headers.get(b"content-encoding")
+        if coding is not None:
+            try:
+                body = decoded(body, coding, self._front.limits.body_bytes_max)
+            except Fault as fault:
+                self._refuse(fault)
+                return
+            raw = _LENGTH.sub(b"\r\nContent-Length: %d\r\n" % len(body), raw)
         self._at = At.OFFICE
         if self._office is None:
             self._office = self._front.office.handler()
             self._office.connection_made(self.transport)
-        raw = self._head_raw
         self._head = None
         self._head_raw = b""
         if head.body_bytes < 0:
@@ -332,7 +367,7 @@ class Door(asyncio.Protocol):
         """Close behind what is still to be sent."""
         assert self.transport is not None
         self._at = At.CLOSED
-        self._deadline_s = self._front.wheel.now_s + self._front.limits.write_stall_timeout_s
+        self._wait_for_reader()
         self.transport.close()
 
     def _rest(self) -> None:
@@ -341,18 +376,27 @@ class Door(asyncio.Protocol):
             self._close()
             return
         self._at = At.HEAD
-        self._deadline_s = self._front.wheel.now_s + self._front.limits.keepalive_timeout_s
-        if not self._reading and self.transport is not None:
-            self._reading = True
-            self.transport.resume_reading()
-        if self._held:
+        if self._full:
+            self._wait_for_reader()
+        else:
+            self._deadline_s = self._front.wheel.now_s + self._front.limits.keepalive_timeout_s
+        if self._held or not self._reading:
             # Not from within the reply that has just ended: a pile of held requests must not
             # pile up calls.
             asyncio.get_running_loop().call_soon(self._next_held)
 
     def _next_held(self) -> None:
-        if self._at is At.HEAD and self._held:
+        """The next request, if one is held and the last reply has gone out; then read on, if what
+        is held does not already come to too much."""
+        if self._at is At.HEAD and self._held and not self._full:
             self._next_head()
+        if self._reading or self.transport is None:
+            return
+        is_wanted = self._at is At.BODY or self._at is At.LINGER
+        is_wanted = is_wanted or (self._at is At.HEAD and not self._full)
+        if is_wanted or len(self._held) <= self._front.limits.pipelined_bytes_max:
+            self._reading = True
+            self.transport.resume_reading()
 
     # ------------------------------------------------------------ refusing and closing
 
@@ -372,6 +416,7 @@ class Door(asyncio.Protocol):
         # A client that is still sending would lose the reply to a reset: read on for a moment.
         self._at = At.LINGER
         self._deadline_s = front.wheel.now_s + LINGER_S
+        self._body_end_s = front.wheel.now_s + LINGER_TIME_MAX_S
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -386,7 +431,7 @@ class Door(asyncio.Protocol):
             self._deadline_s = now_s + self._front.limits.write_stall_timeout_s
             return
         self._deadline_s = inf
-        if self._at is At.BODY or (self._at is At.HEAD and self._held):
+        if self._at is At.BODY or (self._at is At.HEAD and self._held and not self._full):
             self._refuse(Fault(Kind.REQUEST_TIMEOUT, "The request took too long to arrive."))
         else:
             self.transport.abort()

@@ -47,6 +47,7 @@ class Office:
             access_log=None,
             keepalive_timeout=KEEPALIVE_S,
             handle_signals=False,
+            auto_decompress=False,  # the door has opened the body, under its cap
             max_line_size=HEAD_SIZES_MAX,
             max_field_size=HEAD_SIZES_MAX,
             max_headers=HEAD_SIZES_MAX,
