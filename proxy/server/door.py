@@ -166,7 +166,7 @@ class Door(asyncio.Protocol):
             self._held = self._held + data if self._held else data
             if at is At.HEAD and not self._full:
                 self._next_head()
-            elif len(self._held) > self._front.limits.pipelined_bytes_max:
+            if self._reading and self._holds_too_much():
                 self._reading = False
                 if self.transport is not None:
                     self.transport.pause_reading()
@@ -392,11 +392,14 @@ class Door(asyncio.Protocol):
             self._next_head()
         if self._reading or self.transport is None:
             return
-        is_wanted = self._at is At.BODY or self._at is At.LINGER
-        is_wanted = is_wanted or (self._at is At.HEAD and not self._full)
-        if is_wanted or len(self._held) <= self._front.limits.pipelined_bytes_max:
+        if self._at is At.BODY or self._at is At.LINGER or not self._holds_too_much():
             self._reading = True
             self.transport.resume_reading()
+
+    def _holds_too_much(self) -> bool:
+        limits = self._front.limits
+        # One whole head must always find room, or it could never be read to its end.
+        return len(self._held) > max(limits.pipelined_bytes_max, limits.header_bytes_max)
 
     # ------------------------------------------------------------ refusing and closing
 

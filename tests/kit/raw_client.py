@@ -7,6 +7,7 @@ what a lenient client would forgive: two lengths, a missing chunk end, bytes beh
 import json
 import re
 import socket
+import struct
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,9 +77,16 @@ def request(
 class RawClient:
     """One connection."""
 
-    def __init__(self, address: tuple[str, int], timeout_s: float = TIMEOUT_S) -> None:
-        self.socket = socket.create_connection(address, timeout=timeout_s)
+    def __init__(
+        self, address: tuple[str, int], timeout_s: float = TIMEOUT_S, receive_bytes: int = 0
+    ) -> None:
+        """`receive_bytes` narrows what the kernel takes for a client that does not read."""
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(address)
         self._unread = b""
 
     def __enter__(self) -> "RawClient":
@@ -89,6 +97,11 @@ class RawClient:
 
     def close(self) -> None:
         """Leave."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Leave rudely: the other side sees a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     # ------------------------------------------------------------ out

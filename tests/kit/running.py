@@ -127,9 +127,9 @@ class Gateway:
     address: tuple[str, int]
     place: Path
 
-    def connect(self, timeout_s: float = WAIT_S) -> RawClient:
+    def connect(self, timeout_s: float = WAIT_S, receive_bytes: int = 0) -> RawClient:
         """A connection to it."""
-        return RawClient(self.address, timeout_s)
+        return RawClient(self.address, timeout_s, receive_bytes)
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
