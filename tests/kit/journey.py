@@ -31,6 +31,7 @@ from proxy.server.listener import bind
 from proxy.storage.accounts import Accounts
 from proxy.storage.entries import Entries
 from proxy.storage.keys import Keys
+from proxy.storage.models import ModelSwitches
 from proxy.storage.opening import open_storage
 
 ROOT = Path(__file__).parents[2]
@@ -323,6 +324,7 @@ def config_text(ports: list[int], folder: Path, upstream: str = "", ledger: str 
         f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n'
         f'[storage]\nurl = "sqlite:///{folder / "gateway.db"}"\n'
         f"[observability]\naccess_log = false\n"
+        f"[catalog]\nrefresh_s = 0.1\n"
         f'[ledger]\nfolder = "{folder / "journal"}"\n{ledger}\n'
         f"[upstream]\n{upstream}\n"
     ]
@@ -409,6 +411,16 @@ class Gateway:
         """The support records of a request, once everything recorded so far is in storage."""
         await self.house._journal.drain()
         return await Entries(self._books.database).refusals_by_request_id(request_id)
+
+    async def switch_model(self, model_id: str, *, on: bool) -> None:
+        """As an administrator does beside the running gateway; must count within 2 s."""
+        await ModelSwitches(self._books.database).set(model_id, enabled=on)
+        client = await self.client()
+        end_s = time.monotonic() + 2
+        while (model_id.encode() in (await client.get("/v1/chat/models")).body) != on:
+            assert time.monotonic() < end_s, "a switched model did not change within 2 s"
+            await asyncio.sleep(0.02)
+        client.close()
 
     @property
     def open_streams(self) -> int:
@@ -613,7 +625,7 @@ class Client:
         async with asyncio.timeout(PATIENCE_S):
             raw = await self.reader.readuntil(b"\r\n\r\n")
         first, *lines = raw.decode().strip().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         self._chunked = headers.get("transfer-encoding") == "chunked"
         self._left = int(headers.get("content-length", "0"))
         return Reply(int(first.split(" ")[1]), headers, b"")
