@@ -9,6 +9,7 @@ Cost per read: a handful of C-level searches. They are safe because JSON holds n
 `\\nevent: ` is always a field at the start of a line (translation.md 4.2).
 """
 
+import re
 from enum import Enum
 
 import msgspec
@@ -82,18 +83,17 @@ class Passthrough:
             if cut < 0:
                 return self._hold(chunk)
             cut += len(self._blank)
+            rest = b""
             if cut != len(chunk):
-                self._held += chunk[cut:]
+                rest = chunk[cut:]
                 chunk = chunk[:cut]
             self.passed_bytes += cut
             self.passed_events += chunk.count(self._blank)
-            if (
-                chunk.find(b"\nevent: message_") < 0
-                and chunk.find(b"\nevent: error") < 0
-                and not chunk.startswith((b"event: message_", b"event: error"))
-            ):
-                return chunk
-            return self._read_marked(chunk)
+            if chunk.find(b"message_") >= 0 or chunk.find(b"error") >= 0:
+                chunk = self._read_marked(chunk)
+            if rest and self.at is At.OPEN:
+                chunk += self._hold(rest)
+            return chunk
         if self.at is At.BEGIN:
             return self._begin(chunk)
         return b""
@@ -165,7 +165,7 @@ class Passthrough:
     def _start(self, event: bytes) -> bytes:
         try:
             start = read_start(_data(event))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self.fail(_broken("its message_start cannot be read"))
         if start.message.usage is not None:
             start.message.usage.merge_into(self.usage)
@@ -186,7 +186,6 @@ class Passthrough:
                     return block[:begin] + self.fail(_broken("its message_delta cannot be read"))
             elif name == b"message_stop":
                 self.at = At.WHOLE
-                self._held.clear()
                 return block[:at]
             elif name == b"message_start":
                 return block[:begin] + self.fail(_broken("it began a second message"))
@@ -197,7 +196,7 @@ class Passthrough:
     def _read_delta(self, event: bytes) -> bool:
         try:
             delta = read_delta(_data(event))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         if delta.usage is not None:
             delta.usage.merge_into(self.usage)
@@ -210,15 +209,43 @@ class Passthrough:
         if read is None:
             return self.fail(_broken("it reported an error that cannot be read"))
         said, raw = read
+        if said.type in _ABOUT_US:
+            return self.fail(
+                Fault(
+                    Kind.UPSTREAM_BROKEN,
+                    "The model provider refused the gateway's own credential.",
+                    hint="Please tell the gateway's operator.",
+                    detail=f"the stream ended with {said.type}: {said.message}",
+                    source=Source.UPSTREAM,
+                    retry=False,
+                )
+            )
         return self.fail(
             Fault(
-                Kind.OVERLOADED if said.type == "overloaded_error" else Kind.UPSTREAM_BROKEN,
+                _KINDS.get(said.type, Kind.UPSTREAM_BROKEN),
                 said.message,
                 source=Source.UPSTREAM,
                 error_type=said.type,
                 error_body=raw,
             )
         )
+
+
+_MARKS = (b"event: message_", b"event: error", b"event:message_", b"event:error")
+_MARKED_LINES = tuple([b"\n" + mark for mark in _MARKS])
+_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+_KINDS = {
+    "invalid_request_error": Kind.BAD_REQUEST,
+    "not_found_error": Kind.NOT_FOUND,
+    "request_too_large": Kind.TOO_LARGE,
+    "rate_limit_error": Kind.RATE_LIMITED,
+    "timeout_error": Kind.UPSTREAM_TIMEOUT,
+    "overloaded_error": Kind.OVERLOADED,
+}
+"""The status of a stream that began with an error (translation.md 3.11)."""
+_ABOUT_US = ("authentication_error", "permission_error", "billing_error")
+"""What a provider says about our credential is not the client's to see (translation.md 7.1)."""
 
 
 def _first_border(held: bytes) -> int:
@@ -234,23 +261,22 @@ def _first_border(held: bytes) -> int:
 
 def _next_marked(block: bytes, at: int, blank: bytes) -> int:
     """Where the next event that is read begins, or -1. `at` is an event's border."""
-    if block.startswith((b"event: message_", b"event: error"), at):
+    if block.startswith(_MARKS, at):
         return at
-    message = block.find(b"\nevent: message_", at)
-    error = block.find(b"\nevent: error", at)
-    if message < 0 and error < 0:
+    places = [place for line in _MARKED_LINES if (place := block.find(line, at)) >= 0]
+    if not places:
         return -1
-    marked = error if message < 0 or 0 <= error < message else message
-    border = block.rfind(blank, at, marked + 1)
+    border = block.rfind(blank, at, min(places) + 1)
     return at if border < 0 else border + len(blank)
 
 
 def _event_name(event: bytes) -> bytes:
-    at = 0 if event.startswith(b"event:") else event.find(b"\nevent:") + 1
-    if at == 0 and not event.startswith(b"event:"):
-        return b""
-    end = event.find(b"\n", at)
-    return event[at + 6 : end].strip()
+    """The value of the last `event:` line; a client believes the last one too."""
+    name = b""
+    for line in event.splitlines():
+        if line.startswith(b"event:"):
+            name = line[6:].removeprefix(b" ")
+    return name
 
 
 def _data(event: bytes) -> bytes:
@@ -262,17 +288,13 @@ def _data(event: bytes) -> bytes:
 def _renamed(event: bytes, name: bytes) -> bytes:
     """`message_start` with the model's name exchanged.
 
-    Inside a JSON string every quote is escaped, so the first `"model"` after `"message"` can only
+    Inside a JSON string every quote is escaped, so the first `"model":` after `"message"` can only
     be a key (translation.md 4.2).
     """
-    key = event.find(b'"model"', event.find(b'"message"'))
-    begin = event.find(b'"', event.find(b":", key + 7))
-    if key < 0 or begin < 0:
+    model = _MODEL.search(event, max(0, event.find(b'"message"')))
+    if model is None:
         return event
-    end = begin + 1
-    while event[end : end + 1] not in (b'"', b""):
-        end += 2 if event[end : end + 1] == b"\\" else 1
-    return event[:begin] + name + event[end + 1 :]
+    return event[: model.start(1)] + name + event[model.end(1) :]
 
 
 def _broken(what: str) -> Fault:

@@ -76,17 +76,14 @@ class Body:
             if at < 0 or not raw.startswith(quoted, at):
                 return None
             at = _after(raw, at + len(quoted), b":")
-            if at < 0:
-                return None
             end = at + len(memoryview(value))
             if not raw.startswith(memoryview(value), at):
                 return None
             if key == "model":
                 found = (at, end)
             at = _after(raw, end, b",")
-            if at < 0 and _after(raw, end, b"}") < 0:
-                return None
-        # A comma after the last value would mean a key that the walk has not seen.
+        # Every step so far was a step of the true parse, so a colon follows each key, and a comma
+        # or the end each value. A comma after the last one means a key that has not been seen.
         return found if at < 0 else None
 
     def _rewritten(self, name: bytes) -> list[bytes | memoryview]:

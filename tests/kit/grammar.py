@@ -43,7 +43,7 @@ def frames_of(stream: bytes) -> list[tuple[str, bytes]]:
                 frames.append((name, b"\n".join(data)))
             name, data = "", []
         elif field == b"event":
-            name = value.decode()
+            name = value.decode(errors="backslashreplace")
         elif field == b"data":
             data.append(value)
     require(not name and not data, "the last event has no blank line behind it")
