@@ -20,8 +20,11 @@ class Outcome(StrEnum):
     """We failed, or were stopped, before the end."""
 
 
-class Entry(msgspec.Struct, omit_defaults=True):
-    """Times are Unix milliseconds, durations milliseconds, credits micro-credits (10^-6 credit).
+class Entry(msgspec.Struct, array_like=True):
+    """An array on disk, half the bytes of an object: new fields go to the end, with a default, so
+    that a row written by the release before can still be read.
+
+    Times are Unix milliseconds, durations milliseconds, credits micro-credits (10^-6 credit).
 
     `event_id` is ours and unique; `request_id` may repeat, because clients repeat it on a retry.
     Never holds a prompt or a completion.

@@ -19,6 +19,7 @@ from proxy.domain.refusal import Refusal
 
 ROWS_MAX = 1_000
 READ_BYTES_MAX = 1 << 20
+WINDOW_BYTES = 1 << 18
 SUFFIX = ".jsonl"
 
 
@@ -39,7 +40,8 @@ class Batch(NamedTuple):
 
 
 _log = logging.getLogger(__name__)
-_decode = msgspec.json.Decoder(Line).decode
+_decoder = msgspec.json.Decoder(Line)
+_decode = _decoder.decode
 
 
 class Segment:
@@ -88,6 +90,27 @@ class Segment:
 
 def read_lines(chunk: bytes) -> Batch:
     """The whole lines of a chunk, up to ROWS_MAX; `end` is behind the last one read."""
+    return _read_at_once(chunk) or _read_one_by_one(chunk)
+
+
+def _read_at_once(chunk: bytes) -> Batch | None:
+    """A window of lines in one call of the decoder, which takes half the time; None where that
+    does not work, because one of them is torn, blank or there are too many."""
+    stop = chunk.rfind(b"\n", 0, WINDOW_BYTES) + 1
+    if stop == 0 or b"\n\n" in chunk[:stop]:
+        return None
+    try:
+        lines = _decoder.decode_lines(chunk[:stop])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    entries = [line.entry for line in lines if line.entry is not None]
+    refusals = [line.refusal for line in lines if line.refusal is not None]
+    if len(lines) > ROWS_MAX or len(entries) + len(refusals) != len(lines):
+        return None
+    return Batch(entries, refusals, [], stop)
+
+
+def _read_one_by_one(chunk: bytes) -> Batch:
     batch = Batch([], [], [], 0)
     start = rows = 0
     while rows < ROWS_MAX and (stop := chunk.find(b"\n", start)) >= 0:

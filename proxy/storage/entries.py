@@ -7,7 +7,7 @@ without asking what arrived. Columns are the fields of `Entry` and `Refusal` by 
 import datetime as dt
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -140,9 +140,8 @@ def _stored(record: Entry | Refusal) -> Row:
 
 
 def _loaded(kind: type[_T], row: Row) -> _T:
-    fields: dict[str, Any] = dict(zip(kind.__struct_fields__, row, strict=True))
     # Not strict: flags are stored as 0 and 1.
-    return msgspec.convert(fields, kind, strict=False)
+    return msgspec.convert(row, kind, strict=False)
 
 
 def _date(days: int) -> str:
