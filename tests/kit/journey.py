@@ -180,8 +180,9 @@ class Line(asyncio.Protocol):
     # -- what a play does
 
     def send(self, data: bytes) -> None:
-        """Raw bytes."""
-        self.transport.write(data)
+        """Raw bytes; into the void once the gateway has hung up."""
+        if not self.gone.is_set():
+            self.transport.write(data)
 
     def head(self, status: int = 200, kind: str = "text/event-stream", more: str = "") -> None:
         """A head, its body in chunks to follow."""
