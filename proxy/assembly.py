@@ -32,13 +32,13 @@ from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault
+from proxy.domain.ids import CountedIds
 from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
-from proxy.ledger.tab import EventIds
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics, exposition
 from proxy.observe.workers import WorkerBoard
@@ -194,7 +194,7 @@ class House:
             ),
             monotonic=time.monotonic,
             wall=time.time,
-            new_event_id=EventIds(os.urandom(12)).next,
+            new_event_id=CountedIds("evt", os.urandom(12)).next,
         )
         self._walk = Messages(self._gate, self._shelf, self._routes(settings), means, self._tasks)
         date = DateLine(time.time)
@@ -221,7 +221,7 @@ class House:
             access_log=self._access_log,
             wall=time.time,
             monotonic=time.monotonic,
-            new_request_id=lambda: "req_" + os.urandom(12).hex(),
+            new_request_id=CountedIds("req", os.urandom(12)).next,
             date=date,
         )
 

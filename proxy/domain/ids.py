@@ -14,3 +14,21 @@ def is_request_id(text: str) -> bool:
 def make_id(prefix: str, noise: bytes) -> str:
     """`prefix_` and one character per byte of noise, e.g. 18 bytes: about 103 bits."""
     return prefix + "_" + "".join([_ALPHABET[byte % 56] for byte in noise])
+
+
+class CountedIds:
+    """Ids of one process: noise of its own, then a count. Cheaper than noise each, and near in
+    storage when near in time."""
+
+    __slots__ = ("_count", "_prefix")
+
+    def __init__(self, prefix: str, noise: bytes) -> None:
+        """`noise` must be new for every process ever started, e.g. 12 bytes of the system's."""
+        assert len(noise) >= 12
+        self._prefix = f"{prefix}_{noise.hex()}_"
+        self._count = 0
+
+    def next(self) -> str:
+        """An id never given before."""
+        self._count += 1
+        return f"{self._prefix}{self._count:x}"

@@ -21,8 +21,7 @@ from proxy.domain.usage import Usage
 from proxy.gateway.means import Means, Route
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
-from proxy.stream.passthrough import At as StreamAt
-from proxy.stream.passthrough import Passthrough
+from proxy.stream.passthrough import BEGIN, OPEN, REFUSED, WHOLE, Passthrough
 from proxy.upstream.connection import Broken, Connection
 from proxy.upstream.retry import Next, after_break, after_fault
 from proxy.wire.body import Body
@@ -43,6 +42,10 @@ class At(Enum):
     STREAMING = "streaming"
     COLLECTING = "collecting"
     ENDED = "ended"
+
+
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+LEASING, ASKED, HOLDING, STREAMING, COLLECTING, ENDED = At
 
 
 class Relay:
@@ -87,7 +90,7 @@ class Relay:
         self._tab = (
             Tab(means.new_event_id(), call) if call.arrival.errand is Errand.MESSAGE else None
         )
-        self._at = At.LEASING
+        self._at = LEASING
         self._tried = 0
         self._repeated = False
         self._connection: Connection | None = None
@@ -117,13 +120,13 @@ class Relay:
 
     def _attempt(self) -> None:
         route = self._routes[self._tried]
-        self._at = At.LEASING
+        self._at = LEASING
         self._connection = None
         self._pipe = None
         try:
             connection = route.pool.lease(self)
         except Fault as fault:
-            self._give_up(fault)
+            self._try_other(fault)
             return
         if connection is not None:
             self.leased(connection)
@@ -131,11 +134,11 @@ class Relay:
     def leased(self, connection: Connection) -> None:
         """The pool has a connection for us."""
         route = self._routes[self._tried]
-        if self._at is not At.LEASING:
+        if self._at is not LEASING:
             route.pool.give_back(connection)
             return
         self._connection = connection
-        self._at = At.ASKED
+        self._at = ASKED
         self._heard_s = self._means.wheel.now_s
         if self._tab is not None:
             self._tab.provider = route.provider.name
@@ -145,7 +148,7 @@ class Relay:
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""
-        if self._at is At.LEASING:
+        if self._at is LEASING:
             self._try_other(fault)
 
     def _try_other(self, fault: Fault) -> None:
@@ -172,10 +175,10 @@ class Relay:
             )
         is_good = 200 <= status < 300
         if is_good and self._call.streamed and _is_event_stream(headers):
-            self._at = At.HOLDING
+            self._at = HOLDING
             self._pipe = self._routes[self._tried].provider.pipe(self._call)
             return
-        self._at = At.COLLECTING
+        self._at = COLLECTING
         self._headers = headers
         self._collected = []
         self._collected_bytes = 0
@@ -183,48 +186,46 @@ class Relay:
     def body_received(self, data: bytes) -> None:
         """The next bytes of the answer; the hot path of the whole program."""
         self._heard = True
-        if self._at is At.STREAMING:
+        if self._at is STREAMING:
             assert self._pipe is not None
             out = self._pipe.feed(data)
-            if self._pipe.at is StreamAt.OPEN:
+            if self._pipe.at is OPEN:
                 if out:
                     self._spoke = True
                     self._outlet.write(out)
             else:
                 self._stream_over(out)
-        elif self._at is At.HOLDING:
+        elif self._at is HOLDING:
             self._first_events(data)
-        elif self._at is At.COLLECTING:
+        elif self._at is COLLECTING:
             self._collect(data)
 
     def answer_ended(self) -> None:
         """The provider's answer is whole."""
         # The connection is the pool's again, perhaps lent to another call by now: not ours to drop.
         self._connection = None
-        if self._at is At.STREAMING:
+        if self._at is STREAMING:
             assert self._pipe is not None
             self._stream_over(self._pipe.finish())
-        elif self._at is At.HOLDING:
+        elif self._at is HOLDING:
             self._try_other(_broken_off())
-        elif self._at is At.COLLECTING:
+        elif self._at is COLLECTING:
             self._collected_all()
 
     def answer_broken(self, why: Broken) -> None:
         """The provider's answer will never be whole."""
         self._connection = None
-        if self._at is At.STREAMING:
+        if self._at is STREAMING:
             assert self._pipe is not None
             self._stream_over(self._pipe.finish())
-        elif (
-            self._at is At.ASKED and after_break(why, already_repeated=self._repeated) is Next.SAME
-        ):
+        elif self._at is ASKED and after_break(why, already_repeated=self._repeated) is Next.SAME:
             self._repeated = True
             self._means.metrics.stale_retries += 1
             self._routes[self._tried].pool.distrust()
             self._attempt()
-        elif self._at is At.ASKED:
+        elif self._at is ASKED:
             self._try_other(_broken_off())
-        elif self._at is At.HOLDING or self._at is At.COLLECTING:
+        elif self._at is HOLDING or self._at is COLLECTING:
             # The provider had begun to answer: a second generation is not ours to start.
             self._give_up(_broken_off())
 
@@ -235,12 +236,12 @@ class Relay:
         pipe = self._pipe
         assert pipe is not None
         out = pipe.feed(data)
-        if pipe.at is StreamAt.REFUSED:
+        if pipe.at is REFUSED:
             assert pipe.fault is not None
             self._drop_connection()
             self._try_other(pipe.fault)
             return
-        if pipe.at is StreamAt.BEGIN and not self._committed:
+        if pipe.at is BEGIN and not self._committed:
             self._collected.append(out)
             return
         if not self._committed:
@@ -248,19 +249,19 @@ class Relay:
             if self._collected:
                 out = b"".join(self._collected) + out
                 self._collected = []
-        if pipe.at is StreamAt.BEGIN:
+        if pipe.at is BEGIN:
             if out:
                 self._spoke = True
                 self._outlet.write(out)
             return
-        self._at = At.STREAMING
+        self._at = STREAMING
         self._spoke = True
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
         # Nothing can be tried again from here on, and streams live long: let the prompt go.
         self._body = None
         self._call.arrival.body = b""
-        if pipe.at is StreamAt.OPEN:
+        if pipe.at is OPEN:
             self._outlet.write(out)
         else:
             self._stream_over(out)
@@ -274,7 +275,7 @@ class Relay:
         """`last` holds the stream's end, whatever it is."""
         pipe = self._pipe
         assert pipe is not None
-        if pipe.at is StreamAt.WHOLE:
+        if pipe.at is WHOLE:
             self._leave_connection()
             self._end(Outcome.COMPLETED, pipe.usage, last, stop_reason=pipe.stop_reason)
             return
@@ -324,7 +325,7 @@ class Relay:
 
     def client_gone(self) -> None:
         """Cancel the provider's work at once; what went by is written down."""
-        if self._at is At.ENDED:
+        if self._at is ENDED:
             return
         self._give_up_the_wait()
         usage = Usage()
@@ -348,7 +349,7 @@ class Relay:
 
     def house_stops(self) -> None:
         """The time to finish is over: end the call in an orderly way."""
-        if self._at is At.ENDED:
+        if self._at is ENDED:
             return
         self._give_up_the_wait()
         self._give_up(
@@ -376,7 +377,7 @@ class Relay:
         if now_s - self._heard_s > self._bound():
             self._too_slow()
             return
-        if not self._call.streamed or self._at is At.COLLECTING:
+        if not self._call.streamed or self._at is COLLECTING:
             return
         if not self._committed:
             if now_s - self._began_s >= patience.commit_after_s:
@@ -390,7 +391,7 @@ class Relay:
 
     def _bound(self) -> float:
         patience = self._means.patience
-        is_waiting = self._at is At.ASKED or self._at is At.HOLDING or not self._call.streamed
+        is_waiting = self._at is ASKED or self._at is HOLDING or not self._call.streamed
         return patience.first_byte_timeout_s if is_waiting else patience.idle_timeout_s
 
     def _too_slow(self) -> None:
@@ -400,7 +401,7 @@ class Relay:
             source=Source.UPSTREAM,
         )
         self._give_up_the_wait()
-        if self._at is At.STREAMING:
+        if self._at is STREAMING:
             assert self._pipe is not None
             self._stream_over(self._pipe.fail(fault))
         else:
@@ -412,7 +413,7 @@ class Relay:
         """No deployment can answer: tell the client, as a status or, if committed, as an event."""
         usage = Usage()
         outcome = Outcome.HOUSE_ERROR if fault.source is Source.HOUSE else Outcome.UPSTREAM_ERROR
-        if self._at is At.STREAMING:
+        if self._at is STREAMING:
             assert self._pipe is not None
             self._pipe.estimate_usage()
             usage = self._pipe.usage
@@ -438,8 +439,8 @@ class Relay:
         refusal: Fault | None = None,
     ) -> None:
         """The one place where a call ends: written down first, then its last bytes are sent."""
-        assert self._at is not At.ENDED, "a call ends once"
-        self._at = At.ENDED
+        assert self._at is not ENDED, "a call ends once"
+        self._at = ENDED
         means = self._means
         means.wheel.unwatch(self)
         means.metrics.open_streams -= 1
@@ -475,7 +476,7 @@ class Relay:
             self._outlet.answer(self._last, self._outcome)
 
     def _give_up_the_wait(self) -> None:
-        if self._at is At.LEASING:
+        if self._at is LEASING:
             self._routes[self._tried].pool.forget(self)
         self._drop_connection()
 

@@ -20,23 +20,6 @@ TOKENS_MAX = (1 << TOKENS_BITS) - 1
 """No generation is larger; a provider that says so must not overflow anybody's sums."""
 
 
-class EventIds:
-    """Makes the ledger's own ids: noise of this process, then a count. Cheaper than noise each."""
-
-    __slots__ = ("_count", "_prefix")
-
-    def __init__(self, noise: bytes) -> None:
-        """`noise` must be new for every process ever started, e.g. 12 bytes of the system's."""
-        assert len(noise) >= 12
-        self._prefix = f"evt_{noise.hex()}_"
-        self._count = 0
-
-    def next(self) -> str:
-        """An id never given before."""
-        self._count += 1
-        return f"{self._prefix}{self._count:x}"
-
-
 class Tab:
     """One generation on its way to one row.
 

@@ -52,10 +52,8 @@ class Anthropic:
         self.origin = origin
         self._event_bytes_max = event_bytes_max
         path = prefix.removesuffix("/v1") + "/v1/messages"
-        self._target = {
-            Errand.MESSAGE: f"POST {path}".encode(),
-            Errand.COUNT: f"POST {path}/count_tokens".encode(),
-        }
+        self._message_target = f"POST {path}".encode()
+        self._count_target = f"POST {path}/count_tokens".encode()
         secret = f"{credential[0]}: {credential[1]}\r\n" if credential else ""
         self._fixed = (
             f" HTTP/1.1\r\nhost: {origin.authority}\r\n{secret}"
@@ -76,7 +74,8 @@ class Anthropic:
         else:
             pieces = body.with_model(msgspec.json.encode(upstream_model))
             size = sum(map(len, pieces))
-        head = [self._target[arrival.errand]]
+        is_message = arrival.errand is Errand.MESSAGE
+        head = [self._message_target if is_message else self._count_target]
         if arrival.query:
             head.append(b"?" + arrival.query)
         head.append(self._fixed)

@@ -61,6 +61,10 @@ class At(Enum):
     CLOSED = "closed"
 
 
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+HEAD, BODY, IN_LANE, OFFICE, LINGER, CLOSED = At
+
+
 class Door(asyncio.Protocol):
     """Made by the listening socket for each connection."""
 
@@ -91,7 +95,7 @@ class Door(asyncio.Protocol):
     def __init__(self, front: Front) -> None:
         self._front = front
         self.transport: asyncio.Transport | None = None
-        self._at = At.HEAD
+        self._at = HEAD
         self._deadline_s = inf
         self._body_end_s = inf
         self._held = b""
@@ -132,7 +136,7 @@ class Door(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, or we closed."""
         front = self._front
-        self._at = At.CLOSED
+        self._at = CLOSED
         self.transport = None
         front.doors.discard(self)
         front.metrics.open_connections -= 1
@@ -152,19 +156,19 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """One read of the client's socket."""
         at = self._at
-        if at is At.BODY:
+        if at is BODY:
             self._deadline_s = min(
                 self._front.wheel.now_s + self._front.limits.body_idle_timeout_s, self._body_end_s
             )
             self._more_body(data)
-        elif at is At.LINGER:
+        elif at is LINGER:
             self._lingered_bytes += len(data)
             self._deadline_s = min(self._front.wheel.now_s + LINGER_S, self._body_end_s)
             if self._lingered_bytes > LINGER_BYTES_MAX and self.transport is not None:
                 self.transport.abort()
         else:
             self._held = self._held + data if self._held else data
-            if at is At.HEAD and not self._full:
+            if at is HEAD and not self._full:
                 self._next_head()
             if self._reading and self._holds_too_much():
                 self._reading = False
@@ -184,9 +188,9 @@ class Door(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It caught up."""
         self._full = False
-        if self._at is At.LANE or self._at is At.OFFICE:
+        if self._at is IN_LANE or self._at is OFFICE:
             self._deadline_s = inf
-        elif self._at is At.HEAD:
+        elif self._at is HEAD:
             self._deadline_s = self._front.wheel.now_s + self._front.limits.keepalive_timeout_s
         if self._outlet is not None:
             self._outlet.client_ready()
@@ -243,7 +247,7 @@ class Door(asyncio.Protocol):
             self._held = held[end + size :]
             self._dispatch(head, held[end : end + size])
             return
-        self._at = At.BODY
+        self._at = BODY
         self._body_end_s = (
             self._front.wheel.now_s + limits.body_idle_timeout_s * BODY_TIMEOUT_FACTOR
         )
@@ -302,7 +306,7 @@ class Door(asyncio.Protocol):
             int(front.wall() * 1000),
             front.monotonic(),
         )
-        self._at = At.LANE
+        self._at = IN_LANE
         self._head = None
         self._head_raw = b""
         keep_alive = head.keep_alive and not front.draining
@@ -338,7 +342,7 @@ class Door(asyncio.Protocol):
                 self._refuse(fault)
                 return
             raw = _LENGTH.sub(b"\r\nContent-Length: %d\r\n" % len(body), raw)
-        self._at = At.OFFICE
+        self._at = OFFICE
         if self._office is None:
             self._office = self._front.office.handler()
             self._office.connection_made(self.transport)
@@ -352,7 +356,7 @@ class Door(asyncio.Protocol):
 
     def office_answered(self, *, keep_alive: bool) -> None:
         """aiohttp has written its reply."""
-        if self._at is At.OFFICE and keep_alive:
+        if self._at is OFFICE and keep_alive:
             self._rest()
 
     def lane_answered(self, *, keep_alive: bool) -> None:
@@ -366,7 +370,7 @@ class Door(asyncio.Protocol):
     def _close(self) -> None:
         """Close behind what is still to be sent."""
         assert self.transport is not None
-        self._at = At.CLOSED
+        self._at = CLOSED
         self._wait_for_reader()
         self.transport.close()
 
@@ -375,7 +379,7 @@ class Door(asyncio.Protocol):
         if self._front.draining and self.transport is not None:
             self._close()
             return
-        self._at = At.HEAD
+        self._at = HEAD
         if self._full:
             self._wait_for_reader()
         else:
@@ -388,11 +392,11 @@ class Door(asyncio.Protocol):
     def _next_held(self) -> None:
         """The next request, if one is held and the last reply has gone out; then read on, if what
         is held does not already come to too much."""
-        if self._at is At.HEAD and self._held and not self._full:
+        if self._at is HEAD and self._held and not self._full:
             self._next_head()
         if self._reading or self.transport is None:
             return
-        if self._at is At.BODY or self._at is At.LINGER or not self._holds_too_much():
+        if self._at is BODY or self._at is LINGER or not self._holds_too_much():
             self._reading = True
             self.transport.resume_reading()
 
@@ -417,7 +421,7 @@ class Door(asyncio.Protocol):
         self._chunked = None
         self._held = b""
         # A client that is still sending would lose the reply to a reset: read on for a moment.
-        self._at = At.LINGER
+        self._at = LINGER
         self._deadline_s = front.wheel.now_s + LINGER_S
         self._body_end_s = front.wheel.now_s + LINGER_TIME_MAX_S
         if self.transport.can_write_eof():
@@ -434,14 +438,14 @@ class Door(asyncio.Protocol):
             self._deadline_s = now_s + self._front.limits.write_stall_timeout_s
             return
         self._deadline_s = inf
-        if self._at is At.BODY or (self._at is At.HEAD and self._held and not self._full):
+        if self._at is BODY or (self._at is HEAD and self._held and not self._full):
             self._refuse(Fault(Kind.REQUEST_TIMEOUT, "The request took too long to arrive."))
         else:
             self.transport.abort()
 
     def close_if_idle(self) -> None:
         """The gateway drains: a connection without a request is closed now."""
-        if self._at is At.HEAD and not self._held and self.transport is not None:
+        if self._at is HEAD and not self._held and self.transport is not None:
             self._close()
 
 

@@ -21,7 +21,6 @@ _SSE = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
-_ROUTES = {Errand.MESSAGE: "messages", Errand.COUNT: "count_tokens"}
 
 
 class _Transport(Protocol):
@@ -185,7 +184,9 @@ class LaneOutlet:
     def _note(self, outcome: str) -> None:
         front = self._front
         arrival = self._arrival
-        front.metrics.reply(_ROUTES[arrival.errand], self._status)
+        front.metrics.reply(
+            "messages" if arrival.errand is Errand.MESSAGE else "count_tokens", self._status
+        )
         if not front.access_log.wanted:
             return
         call = self._call

@@ -40,6 +40,10 @@ class At(Enum):
     """An error came instead of a message; nothing may follow."""
 
 
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+BEGIN, OPEN, WHOLE, FAILED, REFUSED = At
+
+
 class Passthrough:
     """One streamed reply. `feed` gives what may go on now; after an end it gives nothing more."""
 
@@ -58,7 +62,7 @@ class Passthrough:
     )
 
     def __init__(self, name: bytes, request_id: str, event_bytes_max: int) -> None:
-        self.at = At.BEGIN
+        self.at = BEGIN
         self.usage = Usage()
         self.stop_reason = ""
         self.fault: Fault | None = None
@@ -72,7 +76,7 @@ class Passthrough:
 
     def feed(self, chunk: bytes) -> bytes:
         """What may go on, given the next bytes of the provider."""
-        if self.at is At.OPEN:
+        if self.at is OPEN:
             if self._held:
                 # The border is looked for in the new bytes alone: a large event costs no more.
                 if (self._held[-3:] + chunk).rfind(self._blank) < 0:
@@ -91,16 +95,16 @@ class Passthrough:
             self.passed_events += chunk.count(self._blank)
             if chunk.find(b"message_") >= 0 or chunk.find(b"error") >= 0:
                 chunk = self._read_marked(chunk)
-            if rest and self.at is At.OPEN:
+            if rest and self.at is OPEN:
                 chunk += self._hold(rest)
             return chunk
-        if self.at is At.BEGIN:
+        if self.at is BEGIN:
             return self._begin(chunk)
         return b""
 
     def finish(self) -> bytes:
         """The provider's bytes are over: nothing when the stream had its end, else an error."""
-        if self.at is not At.BEGIN and self.at is not At.OPEN:
+        if self.at is not BEGIN and self.at is not OPEN:
             return b""
         return self.fail(
             Fault(
@@ -112,15 +116,15 @@ class Passthrough:
 
     def fail(self, fault: Fault) -> bytes:
         """End the stream with `fault`; the open block is not closed (client-contract.md 8.3)."""
-        assert self.at is At.BEGIN or self.at is At.OPEN, "a finished stream cannot fail"
-        self.at = At.FAILED if self.at is At.OPEN else At.REFUSED
+        assert self.at is BEGIN or self.at is OPEN, "a finished stream cannot fail"
+        self.at = FAILED if self.at is OPEN else REFUSED
         self.fault = fault
         self._held.clear()
         return error_event(fault, self._request_id)
 
     def estimate_usage(self) -> None:
         """The stream was left early: let the output count at least for what went by."""
-        if self.at is At.OPEN or self.at is At.FAILED:
+        if self.at is OPEN or self.at is FAILED:
             text_bytes = self.passed_bytes - self.passed_events * DELTA_FRAME_BYTES
             estimate = max(self.passed_events, text_bytes // TEXT_BYTES_PER_TOKEN)
             self.usage.output_tokens = max(self.usage.output_tokens, estimate)
@@ -158,7 +162,7 @@ class Passthrough:
                 return b"".join(passed)
             passed.append(event)
         passed.append(self._start(event))
-        if self.at is At.OPEN and held:
+        if self.at is OPEN and held:
             passed.append(self.feed(held))
         return b"".join(passed)
 
@@ -169,7 +173,7 @@ class Passthrough:
             return self.fail(_broken("its message_start cannot be read"))
         if start.message.usage is not None:
             start.message.usage.merge_into(self.usage)
-        self.at = At.OPEN
+        self.at = OPEN
         if event.endswith(b"\r\n"):
             self._blank = b"\r\n\r\n"
         return _renamed(event, self._name)
@@ -185,7 +189,7 @@ class Passthrough:
                 if not self._read_delta(event):
                     return block[:begin] + self.fail(_broken("its message_delta cannot be read"))
             elif name == b"message_stop":
-                self.at = At.WHOLE
+                self.at = WHOLE
                 return block[:at]
             elif name == b"message_start":
                 return block[:begin] + self.fail(_broken("it began a second message"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.domain.ids import is_request_id, make_id
+from proxy.domain.ids import CountedIds, is_request_id, make_id
 
 
 @pytest.mark.parametrize("text", ["a", "req_011CSHoEeqs5C35K2UUqR7Fy", "A.b_c:d-9", "x" * 128])
@@ -46,3 +46,9 @@ def test_a_made_id_has_no_characters_that_look_alike() -> None:
 
 def test_other_noise_makes_another_id() -> None:
     assert len({make_id("k", bytes([byte])) for byte in range(256)}) == 56
+
+
+def test_event_ids_differ_within_a_process_and_between_processes() -> None:
+    ids, others = CountedIds("evt", b"a" * 12), CountedIds("evt", b"b" * 12)
+    made = {make() for make in (ids.next, others.next) for _ in range(100)}
+    assert len(made) == 200

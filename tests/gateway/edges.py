@@ -246,6 +246,7 @@ class Scene:
         streamed: bool = True,
         errand: Errand = Errand.MESSAGE,
         at_hand: bool = True,
+        overfull: tuple[int, ...] = (),
         patience: Patience = PATIENCE,
     ) -> None:
         self.now_s = 0.0
@@ -255,6 +256,8 @@ class Scene:
         self.counts = errand is Errand.COUNT
         self.client = Client(self.books, counts=self.counts)
         self.pools = [Pool(at_hand=at_hand) for _ in range(deployments)]
+        for number in overfull:
+            self.pools[number].overfull = True
         raw = b'{"model":"haiku","max_tokens":9,"stream":%b,"messages":[{"role":"user"}]}' % (
             b"true" if streamed else b"false"
         )

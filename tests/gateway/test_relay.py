@@ -11,7 +11,7 @@ from proxy.domain.entry import Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.upstream.connection import Broken
 from proxy.wire.events import PING
-from tests.gateway.edges import JSON, PATIENCE, SSE, Held, Pool, Scene
+from tests.gateway.edges import JSON, PATIENCE, SSE, Held, Scene
 from tests.kit.journey import (
     BLOCK,
     START,
@@ -452,29 +452,19 @@ def test_a_connection_that_comes_too_late_is_given_back():
     scene.settled()
 
 
-def test_a_pool_with_too_many_waiting_refuses():
-    scene = Scene(at_hand=False)
-    scene.client.leaves()
-    again = _overfull(Scene)
-    again.settled()
-    assert (again.client.refused.status, again.row.outcome) == (503, OURS)
+def test_a_pool_with_too_many_waiting_is_passed_over():
+    scene = Scene(deployments=2, overfull=(0,))
+    scene.wire.head()
+    scene.wire.body(TEXT)
+    scene.settled()
+    assert (scene.row.provider, scene.row.attempts) == ("provider1", 2)
 
 
-def _overfull(make: type[Scene]) -> Scene:
-    lease = Pool.lease
-
-    class Overfull(Scene):
-        pass
-
-    def refuse(pool: Pool, taker: object) -> None:
-        pool.overfull = True
-        return lease(pool, taker)
-
-    Pool.lease = refuse
-    try:
-        return Overfull()
-    finally:
-        Pool.lease = lease
+def test_pools_with_too_many_waiting_refuse():
+    scene = Scene(deployments=2, overfull=(0, 1))
+    scene.settled()
+    assert (scene.client.refused.status, scene.client.refused.retry_after_s) == (503, 1)
+    assert scene.row.outcome is OURS
 
 
 # ---------------------------------------------------------------- the books

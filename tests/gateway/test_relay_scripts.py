@@ -56,11 +56,13 @@ class Story:
         self.chance = random.Random(seed)
         self.told: list[str] = []
         kind = self.chance.choice(["stream", "stream", "stream", "whole", "count"])
+        deployments = self.chance.randint(1, 3)
         self.scene = Scene(
-            deployments=self.chance.randint(1, 3),
+            deployments=deployments,
             streamed=kind == "stream",
             errand=Errand.COUNT if kind == "count" else Errand.MESSAGE,
             at_hand=self.chance.random() < 0.7,
+            overfull=tuple(number for number in range(deployments) if self.chance.random() < 0.05),
         )
         self.to_come: dict[int, bytes] = {}
         self.begun: set[int] = set()

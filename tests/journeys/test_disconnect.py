@@ -20,6 +20,7 @@ from tests.kit.journey import (
     provider,
     renamed,
     served,
+    terminals,
     until,
 )
 
@@ -92,6 +93,7 @@ async def test_a_client_that_leaves_while_it_waits_for_a_connection_leaves_the_q
 STREAM_BYTES = 50_000_000
 GROWTH_BYTES_MAX = 20_000_000
 EVENT = delta("x" * 9_881)
+HELD = "held_bytes_max = 65536"
 
 
 async def test_a_client_that_does_not_read_costs_no_memory_and_loses_no_byte(tmp_path):
@@ -137,6 +139,53 @@ async def test_a_client_that_does_not_read_costs_no_memory_and_loses_no_byte(tmp
             raw.close()
             assert here.rss_bytes() - before < GROWTH_BYTES_MAX
     assert got == len(renamed(START)) + len(BLOCK) + sent + len(ENDING)
+
+
+async def _stalled(here, there, request_id: str) -> tuple[Client, Line]:
+    """A client that has stopped reading, and the provider that waits for it."""
+
+    async def play(line: Line) -> None:
+        line.head()
+        line.chunk(START + BLOCK)
+        for _ in range(2_000):
+            line.chunk(EVENT)
+            await line.drained()
+
+    there.usual = play
+    client = await here.client()
+    client.writer.transport.pause_reading()
+    client.send(ask(), x_request_id=request_id)
+    await until(lambda: there.lines)
+    (line,) = there.lines
+    written = -1
+    while written != line.transport.get_write_buffer_size() or not written:
+        written = line.transport.get_write_buffer_size()
+        await asyncio.sleep(0.1)
+    return client, line
+
+
+@pytest.mark.parametrize("leaves", [hangs_up, resets])
+async def test_a_client_that_leaves_while_it_does_not_read_stops_the_provider(tmp_path, leaves):
+    async with provider() as there, gateway(tmp_path, [there], HELD) as here:
+        client, line = await _stalled(here, there, "stalled-1")
+        leaves(client)
+        await asyncio.wait_for(line.gone.wait(), 1)
+        assert (await here.row("stalled-1")).outcome == "client_gone"
+        assert here.open_streams == 0
+
+
+async def test_a_provider_that_dies_while_the_client_does_not_read_ends_in_one_error(tmp_path):
+    async with provider() as there, gateway(tmp_path, [there], HELD) as here:
+        client, line = await _stalled(here, there, "stalled-2")
+        line.reset()
+        await asyncio.sleep(0.05)
+        client.writer.transport.resume_reading()
+        await client.head()
+        body, whole = await client.rest()
+        assert whole and terminals(body) == ["error"]
+        row = await here.row("stalled-2")
+        assert (row.outcome, row.error_type) == ("partial", "api_error")
+        client.close()
 
 
 async def _read_chunked(loop: asyncio.AbstractEventLoop, raw: socket.socket) -> int:

@@ -90,7 +90,7 @@ async def test_killed_at_any_moment_nothing_seen_is_lost_and_nothing_doubled(tmp
             for round_ in range(KILLS):
                 crowd = Crowd(here, round_)
                 clients = [asyncio.create_task(crowd.one(number)) for number in range(STREAMS)]
-                await until(lambda crowd=crowd: crowd.open > STREAMS * 0.8)
+                await until(lambda crowd=crowd: crowd.open > STREAMS // 2)
                 await until(lambda crowd=crowd: len(crowd.seen_whole) > STREAMS // 2)
                 await asyncio.sleep(chance.uniform(0.0, 0.3))
                 here.kill()

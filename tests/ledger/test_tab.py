@@ -12,7 +12,7 @@ from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.model import Model, Rates
 from proxy.domain.usage import Usage
-from proxy.ledger.tab import TOKENS_MAX, EventIds, Tab
+from proxy.ledger.tab import TOKENS_MAX, Tab
 
 CALLER = Caller("key_1", "user_1", "ann@example.com", "tenant_1", "Acme", "general_user")
 MODEL = Model(
@@ -163,9 +163,3 @@ def test_what_a_client_says_about_itself_is_cut_to_size() -> None:
     tab.provider_request_id = "p" * 9_000
     entry = tab.close(Outcome.COMPLETED, USAGE, 51.0, status=200)
     assert len(msgspec.json.encode(entry)) < 1_500
-
-
-def test_event_ids_differ_within_a_process_and_between_processes() -> None:
-    ids, others = EventIds(b"a" * 12), EventIds(b"b" * 12)
-    made = {make() for make in (ids.next, others.next) for _ in range(100)}
-    assert len(made) == 200
