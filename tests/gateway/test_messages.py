@@ -1,0 +1,200 @@
+"""The first steps of a request, with a real gate and a real shelf over stores in memory."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from proxy.auth.gate import Gate
+from proxy.auth.keys import digest
+from proxy.catalog.refresh import Shelf
+from proxy.domain.call import Arrival, Errand
+from proxy.domain.caller import Caller
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.gateway.means import Means, Route
+from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
+from proxy.gateway.tasks import Tasks
+from proxy.gateway.wheel import Wheel
+from proxy.observe.metrics import Metrics
+from proxy.providers.anthropic import Anthropic
+from proxy.wire.http import Origin
+from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Held, Pool
+from tests.kit.journey import TEXT, ask, renamed, until
+
+SECRET = b"a secret of at least sixteen bytes"
+KEY = b"hzat-a-key"
+CALLER = Caller(
+    "key_1",
+    "user_1",
+    "a@example.com",
+    "tenant_1",
+    "Default",
+    "general_user",
+    permissions=frozenset({"gateway.use"}),
+)
+
+
+class Keys:
+    """A store of one key that can be slow or away."""
+
+    def __init__(self) -> None:
+        self.looked_up = 0
+        self.away: Fault | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def by_digest(self, key_digest: bytes, /) -> Caller | None:
+        self.looked_up += 1
+        await self.open.wait()
+        if self.away is not None:
+            raise self.away
+        return CALLER if key_digest == digest(KEY, SECRET) else None
+
+    async def touch(self, used, /) -> None:
+        raise AssertionError("nobody flushes here")
+
+
+class Switches:
+    async def switches(self) -> dict[str, bool]:
+        return {}
+
+
+class House:
+    """The walk, from its first step."""
+
+    def __init__(self) -> None:
+        self.keys = Keys()
+        self.books = Books()
+        self.pool = Pool()
+        self.tasks = Tasks()
+        count = itertools.count()
+        means = Means(
+            books=self.books,
+            metrics=Metrics(),
+            wheel=Wheel(lambda: 0.0),
+            patience=PATIENCE,
+            monotonic=lambda: 0.0,
+            wall=lambda: 0.0,
+            new_event_id=lambda: f"evt_{next(count)}",
+        )
+        provider = Anthropic(
+            "p", Origin(False, "p.example", 80), "", credential=None, event_bytes_max=100_000
+        )
+        route = Route(provider, self.pool, "claude-haiku-4-5")
+        self.shelf = Shelf((MODEL,), Switches())
+        gate = Gate(self.keys, SECRET, keys_cached_max=10)
+        self.walk = Messages(gate, self.shelf, {MODEL.id: [route]}, means, self.tasks)
+
+    def ask(self, body: bytes, *, key: bytes = KEY, **headers: bytes) -> Client:
+        names = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+        arrival = Arrival(
+            Errand.MESSAGE,
+            "req_1",
+            b"/v1/anthropic/v1/messages",
+            b"",
+            {b"x-api-key": key, **names},
+            body,
+            1_000,
+            0.0,
+        )
+        client = Client(self.books, counts=False)
+        self.walk.begin(arrival, client)
+        return client
+
+    @property
+    def asked(self) -> list[bytes]:
+        return [wire.request for wire in self.pool.wires]
+
+
+async def opened() -> House:
+    """A walk with its catalogue read."""
+    house = House()
+    await house.shelf.refresh(0)
+    return house
+
+
+async def known() -> House:
+    """One where the key has been used before."""
+    house = await opened()
+    client = house.ask(ask())
+    await until(lambda: house.asked)
+    client.leaves()
+    house.books.flush()
+    house.books.rows.clear()
+    house.pool.wires.clear()
+    return house
+
+
+async def test_an_unknown_key_takes_a_task_and_a_known_one_nothing():
+    house = await opened()
+    house.ask(ask())
+    assert house.asked == []
+    await until(lambda: house.asked)
+    assert house.keys.looked_up == 1
+    house.ask(ask())
+    assert len(house.asked) == 2, "asked of the provider before `begin` came back"
+    assert house.keys.looked_up == 1
+
+
+async def test_a_client_that_left_while_its_key_was_looked_up_is_not_served():
+    house = await opened()
+    house.keys.open.clear()
+    client = house.ask(ask())
+    await until(lambda: house.keys.looked_up)
+    client.gone = True
+    house.keys.open.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert house.asked == [] and house.books.rows == [] and house.books.refusals == []
+
+
+@pytest.mark.parametrize("key", [b"", b"hzat-another"])
+async def test_a_stranger_is_refused_and_leaves_no_record(key):
+    house = await opened()
+    house.books.telling = True  # refusals wait for no row
+    client = house.ask(ask(), key=key)
+    await until(lambda: client.refused)
+    assert (client.refused.status, client.refused.retry) == (401, False)
+    assert house.books.refusals == [] and house.asked == []
+
+
+async def test_storage_that_is_away_is_not_the_clients_fault():
+    house = await opened()
+    house.books.telling = True
+    house.keys.away = Fault(Kind.UNAVAILABLE, "Storage is away.", source=Source.HOUSE)
+    client = house.ask(ask())
+    await until(lambda: client.refused)
+    assert client.refused.status == 503
+
+
+async def test_a_refusal_is_recorded_without_content():
+    house = await known()
+    house.books.telling = True
+    client = house.ask(ask("m" * 1_000), user_agent=b"curl/8.5.0")
+    assert client.refused.status == 404
+    (record,) = house.books.refusals
+    assert (record.request_id, record.at, record.status) == ("req_1", 1_000, 404)
+    assert (record.user_id, record.tenant_id, record.key_id) == ("user_1", "tenant_1", "key_1")
+    assert len(record.requested_model) == ASKED_CHARS_MAX
+    assert "Say hello" not in repr(record)
+    assert house.books.rows == []
+
+
+async def test_a_model_without_a_provider_is_unavailable_and_not_unknown():
+    house = await known()
+    house.books.telling = True
+    house.walk.routes = {MODEL.id: ()}
+    client = house.ask(ask())
+    assert (client.refused.status, client.refused.reason) == (503, "upstream_unavailable")
+    assert house.books.refusals[0].status == 503
+
+
+async def test_routes_are_swapped_under_running_calls():
+    house = await known()
+    client = house.ask(ask())
+    house.walk.routes = {}
+    (wire,) = house.pool.wires
+    wire.head()
+    wire.body(TEXT)
+    house.books.flush()
+    assert client.streamed == renamed(TEXT) and wire.held is Held.LEFT
