@@ -171,7 +171,10 @@ class LaneOutlet:
                 head += b"x-hatz-requested-model: %b\r\n" % call.asked.encode()
             head += b"x-hatz-resolved-via: %b\r\n" % call.via.encode()
         head += self._front.date.line
-        return head if self._keep_alive else head + b"connection: close\r\n"
+        if not self._keep_alive:
+            return head + b"connection: close\r\n"
+        # A client of HTTP/1.0 takes silence for a close.
+        return head if self._chunked else head + b"connection: keep-alive\r\n"
 
     def _end(self, outcome: str) -> None:
         # Nothing more may be written, and nobody is told of the client any more. Reader and outlet

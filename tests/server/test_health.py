@@ -1,0 +1,76 @@
+"""Live, ready, measured."""
+
+import pytest
+
+from proxy.server.health import HealthPages
+from tests.kit.provider import Provider
+from tests.kit.raw_client import RawClient
+from tests.kit.running import KEY, MODEL, RunningHouse, message
+
+AUTH = {"X-Api-Key": KEY}
+
+
+def test_live_is_live(client: RawClient) -> None:
+    reply = client.ask("GET", "/healthz")
+    assert (reply.status, reply.json()) == (200, {"status": "ok"})
+
+
+def test_ready_is_ready(client: RawClient) -> None:
+    reply = client.ask("GET", "/readyz")
+    assert (reply.status, reply.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("reasons", (["one"], ["one", "two"]))
+async def test_not_ready_says_why(reasons: list[str]) -> None:
+    pages = HealthPages(lambda: reasons, lambda: b"")
+    reply = await pages.ready(None)  # type: ignore[arg-type]
+    assert reply.status == 503
+    assert reply.text is not None and all(reason in reply.text for reason in reasons)
+
+
+def measured(client: RawClient) -> dict[str, float]:
+    reply = client.ask("GET", "/metrics")
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = [line for line in reply.body.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_measures_count_what_was_answered(gateway: RunningHouse, client: RawClient) -> None:
+    before = measured(client)
+    client.ask("POST", "/v1/anthropic/v1/messages", AUTH, message())
+    client.ask("POST", "/v1/anthropic/v1/messages", AUTH, b"{")
+    client.ask("POST", "/v1/anthropic/messages", {}, message())
+    client.ask("GET", "/v1/chat/models", AUTH)
+    client.ask("GET", "/nothing")
+    with gateway.connect() as bad:
+        bad.send(b"nonsense\r\n\r\n")
+        bad.reply()
+    after = measured(client)
+
+    def more(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert more(f'hatz_generations_total{{model="{MODEL}",outcome="completed"}}') == 1
+    assert more('hatz_replies_total{route="messages",status="200"}') == 1
+    assert more('hatz_replies_total{route="messages",status="400"}') == 1
+    assert more('hatz_replies_total{route="messages",status="401"}') == 1
+    assert more('hatz_replies_total{route="/v1/chat/models",status="200"}') == 1
+    assert more('hatz_replies_total{route="unknown",status="404"}') == 1
+    assert more('hatz_replies_total{route="door",status="400"}') == 1
+    assert after["hatz_open_streams"] == 0
+    assert after["hatz_open_connections"] >= 1
+
+
+def test_names_of_routes_do_not_grow_with_what_clients_ask_for(
+    client: RawClient, provider: Provider
+) -> None:
+    client.ask("GET", "/warm-up-0")
+    client.ask("GET", "/v1/anthropic/v1/models/none-0", AUTH)
+    before = set(measured(client))
+    for number in range(20):
+        client.ask("GET", f"/nothing-{number}")
+        client.ask("GET", f"/v1/anthropic/v1/models/none-{number}", AUTH)
+        client.ask("POST", f"/v1/anthropic/nothing-{number}", AUTH, b"{}")
+        client.ask("POST", "/v1/anthropic/v1/messages", AUTH, message(model=f"none-{number}"))
+    new = {name.partition("{")[0] for name in set(measured(client)) - before}
+    assert len(set(measured(client)) - before) < 8, new
