@@ -143,7 +143,7 @@ class House:
             spool_bytes_max=settings.ledger.spool_bytes_max,
         )
         self._board = WorkerBoard(
-            Path(settings.ledger.folder) / "workers", self._worker, self._metrics
+            Path(settings.ledger.folder) / "workers", self._worker, self._metrics, time.time
         )
 
     async def _with_mapping(self, caller: Caller) -> Caller:
@@ -245,21 +245,24 @@ class House:
 
     def _routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
         """Model id to its deployments, those whose provider can be called."""
-        providers: dict[str, Anthropic] = {}
+        callable_providers: dict[str, tuple[Anthropic, Pool]] = {}
         for each in settings.providers:
-            provider = self._provider(each, settings)
-            if provider is not None:
-                providers[each.name] = provider
+            try:
+                provider = self._provider(each, settings)
+                if provider is not None:
+                    callable_providers[each.name] = provider, self._pool(provider.origin)
+            except (SecretProblem, ValueError) as problem:
+                # One provider's trouble costs its own models only.
+                said = "its key has characters no header can hold"
+                if not isinstance(problem, UnicodeError):
+                    said = str(problem)
+                _LOG.error("provider %s: %s; its models answer 503", each.name, said)
         routes: dict[str, tuple[Route, ...]] = {}
         for model in settings.models:
             routes[model.id] = tuple(
-                Route(
-                    providers[each.provider],
-                    self._pool(providers[each.provider].origin),
-                    each.model,
-                )
+                Route(*callable_providers[each.provider], each.model)
                 for each in model.deployments
-                if each.provider in providers
+                if each.provider in callable_providers
             )
         return routes
 
@@ -268,11 +271,7 @@ class House:
             return None
         credential: tuple[str, str] | None = None
         if each.api_key:
-            try:
-                key = resolve(each.api_key, self._environ).reveal()
-            except SecretProblem as problem:
-                _LOG.error("provider %s: %s; its models answer 503", each.name, problem)
-                return None
+            key = resolve(each.api_key, self._environ).reveal()
             is_bearer = each.auth_scheme == "bearer"
             credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
         origin, prefix = split_base_url(each.base_url)
@@ -306,6 +305,7 @@ class House:
         return pool
 
     def _tls(self) -> ssl.SSLContext:
+        # Made once per origin and only for secure ones: it costs some 20 ms of the start.
         context = ssl.create_default_context()
         if self.settings.upstream.ca_file:
             context.load_verify_locations(self.settings.upstream.ca_file)

@@ -24,6 +24,7 @@ from proxy.config.settings import Settings
 from proxy.domain.fault import Fault
 from proxy.observe import log
 from proxy.server.listener import bind
+from proxy.storage.opening import open_storage
 
 _LOG = logging.getLogger("proxy.serve")
 Read = Callable[[], Settings]
@@ -85,6 +86,8 @@ def _serve(settings: Settings, read: Read) -> int:
         listening = bind(server.host, server.port, shared=False)
         uvloop.run(work(settings, read, "w0", listening))
         return 0
+    # Once before the workers: what is wrong with storage ends the start, not worker after worker.
+    asyncio.run(_try_storage(settings))
     # Held by the parent so that a port chosen by the system is the same for all.
     reserved = bind(server.host, server.port, shared=True, listens=False)
     port = reserved.getsockname()[1]
@@ -99,6 +102,11 @@ def _serve(settings: Settings, read: Read) -> int:
         return 0
 
     return Workers(server.workers, worker).run()
+
+
+async def _try_storage(settings: Settings) -> None:
+    storage = await open_storage(settings, os.environ)
+    await storage.database.close()
 
 
 async def work(settings: Settings, read: Read, name: str, listening: socket.socket) -> None:

@@ -63,7 +63,9 @@ def _for_people(line: Line) -> bytes:
     model = f" {line.asked} -> {line.model}" if line.model else ""
     outcome = f" {line.outcome}" if line.outcome else ""
     stream = " stream" if line.streamed else ""
-    return (
+    text = (
         f"{line.method} {line.path} {line.status} {line.ms} ms{model}{stream}{outcome}"
         f" [{line.request_id}]"
-    ).encode()
+    )
+    # Paths and names are as clients spell them: no line ends, no orders to the terminal.
+    return text.encode("unicode_escape")

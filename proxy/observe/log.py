@@ -28,7 +28,13 @@ class _JsonLines(logging.Formatter):
             message=record.getMessage(),
             trace="".join(traceback.format_exception(*record.exc_info)) if record.exc_info else "",
         )
-        return msgspec.json.encode(event).decode()
+        try:
+            return msgspec.json.encode(event).decode()
+        except UnicodeEncodeError:
+            # Half a surrogate pair, out of some header or path: the line counts more than it.
+            event.message = event.message.encode("utf-8", "replace").decode()
+            event.trace = event.trace.encode("utf-8", "replace").decode()
+            return msgspec.json.encode(event).decode()
 
 
 def set_up(form: str, level: int = logging.INFO) -> None:

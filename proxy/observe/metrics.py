@@ -25,6 +25,10 @@ class Histogram(msgspec.Struct):
     counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(SECONDS) + 1))
     total_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        if len(self.counts) != len(SECONDS) + 1:
+            raise ValueError("a histogram of other buckets")
+
     def observe(self, seconds: float) -> None:
         """One more measurement."""
         self.counts[bisect_left(SECONDS, seconds)] += 1

@@ -5,18 +5,25 @@ lies there. A worker that is started again takes the place of the one it replace
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from proxy.observe.metrics import Metrics, export, merged
+
+STALE_S = 10.0
+"""Counts this old are of a worker that was killed and never came back."""
 
 
 class WorkerBoard:
     """One worker's view. `folder` is shared by the workers of one gateway and by nobody else."""
 
-    def __init__(self, folder: Path, worker: str, metrics: Metrics) -> None:
+    def __init__(
+        self, folder: Path, worker: str, metrics: Metrics, wall: Callable[[], float]
+    ) -> None:
         self._own = folder / f"{worker}.json"
         self._folder = folder
         self._metrics = metrics
+        self._wall = wall
 
     def publish(self) -> None:
         """Lay down the own counts; readers see the old or the new file, never half of one."""
@@ -28,10 +35,12 @@ class WorkerBoard:
     def total(self) -> Metrics:
         """The own counts, up to date, and those of all others."""
         others: list[bytes] = []
+        oldest_s = self._wall() - STALE_S
         for path in self._folder.glob("*.json"):
             if path != self._own:
                 try:
-                    others.append(path.read_bytes())
+                    if path.stat().st_mtime >= oldest_s:
+                        others.append(path.read_bytes())
                 except OSError:
                     continue  # its worker is just laying down the next one
         return merged(self._metrics, others)

@@ -73,7 +73,6 @@ def test_for_people_a_line_reads_as_a_sentence(written: list[bytes]) -> None:
     ]
 
 
-@pytest.mark.xfail(reason="the console form writes names as clients spell them")
 def test_for_people_too_a_client_cannot_write_lines_of_its_own(written: list[bytes]) -> None:
     lines = log(written, as_json=False)
     lines.note(line(asked="a\nGET /admin 200 1 ms", model="b", path="/x\x1b[2J"))
