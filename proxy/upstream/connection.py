@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         "_listener",
         "_may_stay",
         "_parser",
+        "_paused",
         "_reused",
         "_status",
         "_transport",
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._ends_at_eof = False
         self._may_stay = False
         self._reused = False
+        self._paused = False
         self._drained_bytes = 0
         self.busy = False
         self.since_s = 0.0
@@ -118,8 +120,7 @@ class Connection(asyncio.Protocol):
         self._listener = None
         self._drained_bytes = 0
         self.since_s = 0.0
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self.resume()
 
     def abort(self) -> None:
         """Drop the exchange and the connection with it; the listener is told nothing more."""
@@ -129,11 +130,13 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read no more: the other end of the pipe is full."""
+        self._paused = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
+        self._paused = False
         if self._transport is not None:
             self._transport.resume_reading()
 
@@ -190,6 +193,11 @@ class Connection(asyncio.Protocol):
             listener.answer_broken(Broken.CLOSED)
 
     # ------------------------------------------------------------ httptools
+
+    def on_message_begin(self) -> None:
+        """One answer per request: a second one would be taken for a part of the first."""
+        if self._answer_whole:
+            raise ValueError("an answer nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header of the answer."""
@@ -253,14 +261,18 @@ class Connection(asyncio.Protocol):
         self._reused = True
         self._status = 0
         self._head_bytes = 0
+        if self._paused:
+            self.resume()
+        if listener is not None:
+            # Before the pool has the connection: a listener may yet drop it, and the pool may hand
+            # it on at once.
+            listener.answer_ended()
         transport = self._transport
         if transport is not None:
             if self._may_stay and not transport.is_closing():
                 self._freed(self)
             else:
                 transport.close()
-        if listener is not None:
-            listener.answer_ended()
 
     def _break(self, why: Broken) -> None:
         listener, self._listener = self._listener, None
