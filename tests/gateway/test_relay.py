@@ -392,6 +392,19 @@ def test_the_last_fault_is_told_when_all_fail():
     assert (scene.row.attempts, scene.row.status) == (3, 429)
 
 
+@pytest.mark.parametrize("reads", [1, 2])
+def test_an_error_behind_a_begun_message_is_told_in_the_stream_however_it_was_cut(reads):
+    scene = Scene(deployments=2)
+    parts = [START + BLOCK, event("error", OVERLOADED)]
+    scene.wire.head()
+    for part in parts if reads == 2 else [b"".join(parts)]:
+        scene.wire.body(part)
+    scene.settled()
+    assert scene.pools[1].leases == 0
+    assert terminals(scene.client.streamed) == ["error"]
+    assert (scene.row.outcome, scene.row.error_type) == (PART, BUSY)
+
+
 def test_an_error_as_first_event_after_the_commit_still_moves_on():
     """The client has a 200 and pings; a message has not begun, so nothing is spliced."""
     scene = committed(holding)(deployments=2)
