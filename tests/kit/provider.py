@@ -97,15 +97,14 @@ class Play:
         speaking = asyncio.ensure_future(self._speak(writer))
         leaving = asyncio.ensure_future(reader.read(1))
         done, _ = await asyncio.wait((speaking, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if speaking in done and speaking.exception() is None:
-            leaving.cancel()
-            return True
-        self.gone.set()
-        speaking.cancel()
+        is_whole = speaking in done and speaking.exception() is None
+        if not is_whole:
+            self.gone.set()
         for each in (speaking, leaving):
+            each.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 await each
-        return False
+        return is_whole
 
     async def _speak(self, writer: asyncio.StreamWriter) -> None:
         while (data := await self._script.get()) is not None:
