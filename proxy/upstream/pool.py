@@ -87,9 +87,7 @@ class Pool:
                 reason="upstream_unavailable",
             )
         self._waiting.append(taker)
-        if len(self._all) + self._connecting < self._limits.connections_max:
-            self._connecting += 1
-            self._start_task(self._connect(), f"connect {self.origin.authority}")
+        self._connect_more()
         return None
 
     def give_back(self, connection: Connection) -> None:
@@ -145,11 +143,14 @@ class Pool:
         connection: Connection | None = None
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
-                connection = await self._open()
+                opened = await self._open()
+            if not opened.usable:
+                raise ConnectionResetError("the server closed the connection at once")
+            connection = opened
         except TimeoutError:
             took = f"no connection within {self._limits.connect_timeout_s:g} s"
             fault = _unreachable(Kind.UPSTREAM_TIMEOUT, self.origin, took)
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:  # UnicodeError: a name no host can have
             fault = _unreachable(Kind.UPSTREAM_BROKEN, self.origin, str(problem))
         finally:
             self._connecting -= 1
@@ -158,6 +159,17 @@ class Pool:
             self._freed(connection)
         elif self._waiting and fault is not None:
             self._waiting.popleft().lease_failed(fault)
+            self._connect_more()
+
+    def _connect_more(self) -> None:
+        """For everyone who waits a connection on its way, as far as the cap allows."""
+        while (
+            not self._closing
+            and self._connecting < len(self._waiting)
+            and len(self._all) + self._connecting < self._limits.connections_max
+        ):
+            self._connecting += 1
+            self._start_task(self._connect(), f"connect {self.origin.authority}")
 
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -190,9 +202,7 @@ class Pool:
         self._all.discard(connection)
         if connection in self._free:
             self._free.remove(connection)
-        if self._waiting and not self._closing and self._connecting < len(self._waiting):
-            self._connecting += 1
-            self._start_task(self._connect(), f"connect {self.origin.authority}")
+        self._connect_more()
 
 
 def _unreachable(kind: Kind, origin: Origin, why: str) -> Fault:

@@ -63,7 +63,7 @@ async def open_tunnel(
     )
     try:
         await handshake.agreed
-    except OSError:
+    except (OSError, asyncio.CancelledError):  # cancelled: the time to connect is over
         transport.abort()
         raise
     transport.set_protocol(connection)

@@ -10,6 +10,15 @@ from tests.kit.rude_upstream import RudeUpstream, Script, rude_upstream
 REQUEST = (b"POST /v1/messages HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\n", b"body")
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Let the event loop turn until something is true of what has no way to tell."""
+    for _ in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came true")
+
+
 class Ear:
     """Hears an answer and notes everything in order; may do something on the way."""
 

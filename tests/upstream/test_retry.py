@@ -1,0 +1,48 @@
+"""What is tried after a failed attempt."""
+
+import pytest
+
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.upstream.connection import Broken
+from proxy.upstream.retry import Next, after_break, after_fault
+
+
+@pytest.mark.parametrize(
+    ("why", "already_repeated", "then"),
+    [
+        (Broken.STALE, False, Next.SAME),
+        (Broken.STALE, True, Next.OTHER),
+        (Broken.CLOSED, False, Next.OTHER),
+        (Broken.CLOSED, True, Next.OTHER),
+        (Broken.GARBLED, False, Next.OTHER),
+    ],
+)
+def test_only_a_stale_connection_is_repeated_and_only_once(
+    why: Broken, already_repeated: bool, then: Next
+) -> None:
+    assert after_break(why, already_repeated=already_repeated) is then
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Kind.RATE_LIMITED,
+        Kind.HOUSE,
+        Kind.UPSTREAM_BROKEN,
+        Kind.UNAVAILABLE,
+        Kind.UPSTREAM_TIMEOUT,
+        Kind.OVERLOADED,
+    ],
+)
+def test_the_providers_own_trouble_moves_on(kind: Kind) -> None:
+    assert after_fault(Fault(kind, "no", source=Source.UPSTREAM)) is Next.OTHER
+
+
+@pytest.mark.parametrize("kind", [Kind.BAD_REQUEST, Kind.NOT_FOUND, Kind.TOO_LARGE, Kind.CONFLICT])
+def test_what_every_deployment_would_refuse_does_not(kind: Kind) -> None:
+    assert after_fault(Fault(kind, "no", source=Source.UPSTREAM)) is Next.GIVE_UP
+
+
+def test_the_status_counts_where_it_is_kept() -> None:
+    kept = Fault(Kind.UPSTREAM_BROKEN, "no", status=418, source=Source.UPSTREAM)
+    assert after_fault(kept) is Next.GIVE_UP
