@@ -29,6 +29,8 @@ from proxy.wire.events import PING
 from proxy.wire.fault_body import error_event
 
 REFUSAL_BYTES_MAX = 1 << 20
+EARLY_BYTES_MAX = 65536
+"""Pings and comments that are held back with the status line."""
 CLIENT_GONE_STATUS = 499
 """What the row of a call says whose client left before a status was sent; nginx's convention."""
 
@@ -173,6 +175,8 @@ class Relay:
             self._tab.provider_request_id = headers.get(b"request-id", b"").decode(
                 "ascii", "replace"
             )
+        self._collected = []
+        self._collected_bytes = 0
         is_good = 200 <= status < 300
         if is_good and self._call.streamed and _is_event_stream(headers):
             self._at = HOLDING
@@ -180,8 +184,6 @@ class Relay:
             return
         self._at = COLLECTING
         self._headers = headers
-        self._collected = []
-        self._collected_bytes = 0
 
     def body_received(self, data: bytes) -> None:
         """The next bytes of the answer; the hot path of the whole program."""
@@ -225,6 +227,8 @@ class Relay:
             self._attempt()
         elif self._at is ASKED:
             self._try_other(_broken_off())
+        elif self._at is COLLECTING and not 200 <= self._status < 300:
+            self._collected_all()  # its status says enough
         elif self._at is HOLDING or self._at is COLLECTING:
             # The provider had begun to answer: a second generation is not ours to start.
             self._give_up(_broken_off())
@@ -241,8 +245,9 @@ class Relay:
             self._drop_connection()
             self._try_other(pipe.fault)
             return
-        if pipe.at is BEGIN and not self._committed:
+        if pipe.at is BEGIN and not self._committed and self._collected_bytes < EARLY_BYTES_MAX:
             self._collected.append(out)
+            self._collected_bytes += len(out)
             return
         if not self._committed:
             self._commit()

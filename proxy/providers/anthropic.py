@@ -19,7 +19,7 @@ from proxy.stream.passthrough import Passthrough
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
-from proxy.wire.messages import read_reply, with_reply_model
+from proxy.wire.messages import read_count, read_reply, with_reply_model
 
 _FORWARDED = frozenset(
     (
@@ -94,9 +94,10 @@ class Anthropic:
 
     def reply(self, call: Call, body: bytes) -> WholeReply:
         """The provider's bytes with the resolved model's name; the count of tokens as it is."""
-        if call.arrival.errand is Errand.COUNT:
-            return WholeReply(body, Usage(), "")
         try:
+            if call.arrival.errand is Errand.COUNT:
+                read_count(body)
+                return WholeReply(body, Usage(), "")
             reply = read_reply(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Fault(

@@ -91,9 +91,16 @@ class Reply(msgspec.Struct):
     stop_reason: str | None = None
 
 
+class Count(msgspec.Struct):
+    """The answer of count_tokens."""
+
+    input_tokens: int
+
+
 read_start = msgspec.json.Decoder(MessageStart).decode
 read_delta = msgspec.json.Decoder(MessageDelta).decode
 read_reply = msgspec.json.Decoder(Reply).decode
+read_count = msgspec.json.Decoder(Count).decode
 
 _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -233,7 +233,7 @@ TABLE: list[tuple[str, Callable[[Scene], None], End]] = [
     ("streaming", client_leaves, End(200, "", GONE, Held.ABORTED)),
     ("streaming", message_ends, End(200, "", DONE, Held.LEFT)),
     ("collecting a refusal", whole_refusal, End(529, BUSY, UP)),
-    ("collecting a refusal", breaks(Broken.CLOSED), End(502, API, UP)),
+    ("collecting a refusal", breaks(Broken.CLOSED), End(529, BUSY, UP)),
     ("collecting a refusal", silence, End(504, SLOW, UP, Held.ABORTED)),
     ("collecting a refusal", house_stops, End(503, API, OURS, Held.ABORTED)),
     ("collecting a refusal", client_leaves, End(499, "", GONE, Held.ABORTED)),

@@ -202,11 +202,6 @@ async def test_a_stream_without_its_end_does_not_take_another_call_down_with_it(
         second.close()
 
 
-@pytest.mark.xfail(
-    reason="upstream/pool.py: a failed connect fails one waiting call and connects for no other",
-    raises=TimeoutError,
-    strict=False,
-)
 async def test_refused_connections_fail_every_waiting_call(tmp_path):
     async with (
         provider() as there,
