@@ -5,6 +5,7 @@ client's credential never does, exactly one of our own is sent. A refusal keeps 
 wording, because clients match on it; what is about *our* credential becomes a 502.
 """
 
+import datetime as dt
 import email.utils
 import math
 from collections.abc import Mapping
@@ -99,7 +100,7 @@ class Anthropic:
                 read_count(body)
                 return WholeReply(body, Usage(), "")
             reply = read_reply(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Fault(
                 Kind.UPSTREAM_BROKEN,
                 "The model provider sent a reply that cannot be read. Try again.",
@@ -210,6 +211,9 @@ def _retry_after(value: bytes | None, now_s: float) -> int | None:
     except (ValueError, OverflowError):
         pass  # not a number: a date, perhaps
     try:
-        return max(0, math.ceil(email.utils.parsedate_to_datetime(text).timestamp() - now_s))
-    except (ValueError, TypeError, IndexError):
+        when = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=dt.UTC)  # else the machine's own zone would be taken
+    return max(0, math.ceil(when.timestamp() - now_s))
