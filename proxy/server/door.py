@@ -27,6 +27,7 @@ from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
 from proxy.wire.request_head import HeadReader, RequestHead
 
+_EXPECT = re.compile(rb"\r\nexpect:[^\r\n]*", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:[^\r\n]*\r\n", re.IGNORECASE)
 
 LINGER_S = 2.0
@@ -89,6 +90,7 @@ class Door(asyncio.Protocol):
         "_reading",
         "_searched",
         "_unsent_bytes",
+        "office_request_id",
         "transport",
     )
 
@@ -108,6 +110,7 @@ class Door(asyncio.Protocol):
         self._chunked: ChunkedBody | None = None
         self._office: HandlesHttp | None = None
         self._office_full = False
+        self.office_request_id = ""
         self._outlet: LaneOutlet | None = None
         self._reading = True
         self._full = False
@@ -170,7 +173,7 @@ class Door(asyncio.Protocol):
             self._held = self._held + data if self._held else data
             if at is HEAD and not self._full:
                 self._next_head()
-            if self._reading and self._holds_too_much():
+            if self._held and self._reading and self._holds_too_much():
                 self._reading = False
                 if self.transport is not None:
                     self.transport.pause_reading()
@@ -239,6 +242,9 @@ class Door(asyncio.Protocol):
     def _begin_body(self, head: RequestHead, held: bytes, end: int) -> None:
         if head.version not in ("1.1", "1.0"):
             raise Fault(Kind.BAD_REQUEST, f"HTTP/{head.version} is not spoken here; use HTTP/1.1.")
+        host = head.headers.get(b"host")
+        if b"," in host if host is not None else head.version == "1.1":
+            raise Fault(Kind.BAD_REQUEST, "HTTP/1.1 asks for exactly one Host header.")
         limits = self._front.limits
         size = head.body_bytes
         if size > limits.body_bytes_max:
@@ -342,7 +348,10 @@ class Door(asyncio.Protocol):
                 self._refuse(fault)
                 return
             raw = _LENGTH.sub(b"\r\nContent-Length: %d\r\n" % len(body), raw)
+        if b"expect" in head.headers:
+            raw = _EXPECT.sub(b"", raw)  # answered here; aiohttp would answer it again
         self._at = OFFICE
+        self.office_request_id = self._request_id(head)
         if self._office is None:
             self._office = self._front.office.handler()
             self._office.connection_made(self.transport)
@@ -356,8 +365,11 @@ class Door(asyncio.Protocol):
 
     def office_answered(self, *, keep_alive: bool) -> None:
         """aiohttp has written its reply."""
-        if self._at is OFFICE and keep_alive:
-            self._rest()
+        if self._at is OFFICE:
+            if keep_alive:
+                self._rest()
+            else:
+                self._wait_for_reader()
 
     def lane_answered(self, *, keep_alive: bool) -> None:
         """The short lane has written its reply."""
@@ -451,7 +463,7 @@ class Door(asyncio.Protocol):
 
 def _plain(path: bytes) -> bytes:
     """A path in another legal form as `LANE` spells it: without the scheme and host of the absolute
-    form (RFC 9112 section 3.2.2), nothing percent-encoded."""
+    form (RFC 9112 section 3.2.2), without a fragment, nothing percent-encoded."""
     if not path.startswith(b"/"):
         path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
-    return unquote_to_bytes(path).rstrip(b"/")
+    return unquote_to_bytes(path.partition(b"#")[0]).rstrip(b"/")

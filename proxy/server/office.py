@@ -5,10 +5,16 @@ next request on the connection may go either way.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from aiohttp import web
+
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.server.refusal import anthropic_body
+
+_LOG = logging.getLogger("proxy.office")
 
 KEEPALIVE_S = 10 * 365 * 86400.0
 """The door closes idle connections itself; aiohttp's own timer must never fire during a stream."""
@@ -33,25 +39,54 @@ class HandlesHttp(Protocol):
 class Answered(Protocol):
     """A door whose request is with aiohttp."""
 
+    office_request_id: str
+
     def office_answered(self, *, keep_alive: bool) -> None:
         """The reply is written."""
         ...
+
+
+class _Worded(web.RequestHandler):
+    """aiohttp's own handler, but for its words to what it cannot parse and the door could: they are
+    ours, and a stranger's nonsense leaves no stack trace in the log."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A reply after which aiohttp closes the connection."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("a reply had begun")
+        fault = Fault(Kind.BAD_REQUEST, "The request is not valid HTTP, or its target is no URL.")
+        if status >= 500:
+            _LOG.error("aiohttp failed", exc_info=exc)
+            fault = Fault(Kind.HOUSE, "The gateway failed.", source=Source.HOUSE)
+        door = self.transport.get_protocol() if self.transport is not None else None
+        request_id = getattr(door, "office_request_id", "")
+        response = web.Response(
+            body=anthropic_body(fault, request_id),
+            status=fault.status,
+            content_type="application/json",
+            headers={
+                "request-id": request_id,
+                "x-request-id": request_id,
+                "connection": "close",
+            },
+        )
+        response.force_close()
+        return response
 
 
 class Office:
     """Makes handlers; `open` must have run before the first one is needed."""
 
     def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=KEEPALIVE_S,
-            handle_signals=False,
-            auto_decompress=False,  # the door has opened the body, under its cap
-            max_line_size=HEAD_SIZES_MAX,
-            max_field_size=HEAD_SIZES_MAX,
-            max_headers=HEAD_SIZES_MAX,
-        )
+        self._runner = web.AppRunner(app, handle_signals=False)
 
     async def open(self) -> None:
         """Start the application."""
@@ -65,7 +100,16 @@ class Office:
         """For one connection."""
         server = self._runner.server
         assert server is not None, "the office is open"
-        return server()
+        return _Worded(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=cast(logging.Logger, None),  # what `web.Server` passes for "none"
+            keepalive_timeout=KEEPALIVE_S,
+            auto_decompress=False,  # the door has opened the body, under its cap
+            max_line_size=HEAD_SIZES_MAX,
+            max_field_size=HEAD_SIZES_MAX,
+            max_headers=HEAD_SIZES_MAX,
+        )
 
 
 @web.middleware

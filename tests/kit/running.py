@@ -150,7 +150,8 @@ class Gateway:
         """The one row of a generation, once it is in storage."""
         rows = until(lambda: self.rows(request_id), f"a row of {request_id}")
         assert len(rows) == 1
-        return rows[0]
+        row: dict[str, Any] = rows[0]
+        return row
 
 
 @dataclass

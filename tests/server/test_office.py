@@ -65,6 +65,24 @@ def test_a_connection_takes_either_road_again_and_again(client: RawClient) -> No
     assert client.is_silent()
 
 
+@pytest.mark.parametrize("stays", (False, True))
+def test_an_old_client_is_told_whether_the_connection_stays(
+    gateway: RunningHouse, stays: bool
+) -> None:
+    headers = {"Connection": "keep-alive"} if stays else {}
+    with gateway.connect() as client:
+        client.send(request("GET", "/healthz", headers, version="1.0"))
+        reply = client.reply()
+        assert reply.status == 200
+        assert int(reply.headers["content-length"]) == len(reply.body)
+        if stays:
+            assert reply.headers["connection"] == "keep-alive"
+            client.send(request("GET", "/healthz", headers, version="1.0"))
+            assert client.reply().status == 200
+        else:
+            assert client.is_ended()
+
+
 def test_requests_sent_ahead_are_answered_in_order(client: RawClient) -> None:
     for number in range(10):
         turned = MIX[number % len(MIX) :] + MIX[: number % len(MIX)]

@@ -19,7 +19,7 @@ def is_anthropic_error(reply: Reply) -> bool:
     assert set(document) == {"type", "error", "request_id"}, document
     assert document["request_id"] == reply.headers["request-id"]
     assert isinstance(document["error"]["message"], str) and document["error"]["message"]
-    return document["type"] == "error"
+    return bool(document["type"] == "error")
 
 
 def is_rest_error(reply: Reply) -> bool:
@@ -63,6 +63,7 @@ def test_both_spellings_give_the_same_bytes(client: RawClient) -> None:
         "http://gateway.test:8080/v1/anthropic/messages?beta=true",
         "/v1/anthropic/v1/%6Dessages",
         "/v1%2Fanthropic/messages/",
+        "/v1/anthropic/messages#part",
     ],
 )
 def test_a_path_in_another_legal_form_is_the_same_path(client: RawClient, target: str) -> None:
