@@ -16,8 +16,10 @@ import uvloop
 from aiohttp import web
 
 BODY_BYTES_MAX = 64 << 20
-_FORWARDED = ("content-type", "anthropic-version", "anthropic-beta", "authorization", "user-agent")
-_RETURNED = ("content-type", "cache-control", "request-id", "content-length")
+# What a proxy may not pass on (RFC 9110 section 7.6.1), and what the client makes itself.
+_OWN = frozenset(
+    ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host")
+)
 
 
 def application(upstream: str, certificate: str | None = None) -> web.Application:
@@ -37,14 +39,14 @@ def application(upstream: str, certificate: str | None = None) -> web.Applicatio
 
     async def forward(request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+        headers = [each for each in request.headers.items() if each[0].lower() not in _OWN]
         async with request.app[session_key].request(
             request.method, upstream + request.path_qs, data=body or None, headers=headers
         ) as reply:
             out = web.StreamResponse(status=reply.status)
-            for name in _RETURNED:
-                if name in reply.headers:
-                    out.headers[name] = reply.headers[name]
+            for name, value in reply.headers.items():
+                if name.lower() not in _OWN:
+                    out.headers.add(name, value)
             await out.prepare(request)
             async for chunk in reply.content.iter_any():
                 await out.write(chunk)

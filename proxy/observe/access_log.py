@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 LINES_HELD_MAX = 10_000
+CLIENT_CHARS_MAX = 200
 
 
 class Line(msgspec.Struct, omit_defaults=True):
@@ -19,13 +20,13 @@ class Line(msgspec.Struct, omit_defaults=True):
     path: str
     status: int
     ms: int
+    client: str = ""
+    outcome: str = ""
     asked: str = ""
     model: str = ""
     via: str = ""
     streamed: bool = False
-    outcome: str = ""
     user_id: str = ""
-    client: str = ""
 
 
 class AccessLog:

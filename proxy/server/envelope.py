@@ -9,7 +9,7 @@ from aiohttp import web
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.ids import is_request_id
-from proxy.observe.access_log import Line
+from proxy.observe.access_log import CLIENT_CHARS_MAX, Line
 from proxy.server.front import Front
 from proxy.server.office import Handler
 from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers, rest_body
@@ -73,7 +73,7 @@ class Envelope:
                     request.path[:500],
                     response.status,
                     ms,
-                    client=_text(request.headers.get("user-agent", ""))[:200],
+                    _text(request.headers.get("user-agent", ""))[:CLIENT_CHARS_MAX],
                 )
             )
 

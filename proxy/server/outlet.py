@@ -11,7 +11,7 @@ from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.entry import Outcome
 from proxy.domain.fault import Fault
 from proxy.gateway.outlet import Reader
-from proxy.observe.access_log import Line
+from proxy.observe.access_log import CLIENT_CHARS_MAX, Line
 from proxy.server.front import Front
 from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
 from proxy.wire.http import status_line
@@ -193,20 +193,34 @@ class LaneOutlet:
         if not front.access_log.wanted:
             return
         call = self._call
-        line = Line(
-            arrival.received_ms,
-            arrival.request_id,
-            "POST",
-            arrival.path.decode("ascii", "replace"),
-            self._status,
-            round((front.monotonic() - arrival.clock_s) * 1000),
-        )
-        if call is not None:
-            line.asked = call.asked
-            line.model = call.model.id
-            line.via = call.via
-            line.streamed = call.streamed
-            line.user_id = call.caller.user_id
-        line.outcome = outcome
-        line.client = arrival.text(b"user-agent")[:200]
+        ms = round((front.monotonic() - arrival.clock_s) * 1000)
+        path = arrival.path.decode("ascii", "replace")
+        client = arrival.text(b"user-agent")[:CLIENT_CHARS_MAX]
+        if call is None:
+            line = Line(
+                arrival.received_ms,
+                arrival.request_id,
+                "POST",
+                path,
+                self._status,
+                ms,
+                client,
+                outcome,
+            )
+        else:
+            line = Line(
+                arrival.received_ms,
+                arrival.request_id,
+                "POST",
+                path,
+                self._status,
+                ms,
+                client,
+                outcome,
+                call.asked,
+                call.model.id,
+                call.via,
+                call.streamed,
+                call.caller.user_id,
+            )
         front.access_log.note(line)
