@@ -1,10 +1,14 @@
 """The request's id on every reply, whichever road it took; a log that survives odd clients."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from proxy.domain.ids import is_request_id
+from proxy.server.envelope import Envelope
 from tests.kit.raw_client import RawClient, Reply, request
 from tests.kit.running import KEY, MODEL, RunningHouse, house, message, until
 
@@ -86,6 +90,26 @@ def test_a_streamed_error_names_the_id_of_the_head(client: RawClient) -> None:
     reply = ask(client, ROADS["lane 404"], "req-of-client")
     assert reply.json()["request_id"] == "req-of-client"
     assert reply.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ("/v1/anthropic/v1/models", "/v1/chat/models"))
+async def test_a_bug_is_a_500_that_tells_the_caller_nothing_but_an_id(
+    gateway: RunningHouse, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("an inner secret")
+
+    envelope = Envelope()
+    envelope.front = gateway.house._front
+    reply = await envelope.around(make_mocked_request("GET", path), broken)
+    assert isinstance(reply, web.Response)
+    assert reply.status == 500 and isinstance(reply.body, bytes)
+    document = json.loads(reply.body)
+    assert document["error"]["type"] == "api_error"
+    assert document["request_id"] == reply.headers["request-id"]
+    assert ("type" in document) is path.startswith("/v1/anthropic")
+    assert b"secret" not in reply.body and b"ZeroDivision" not in reply.body
+    assert "an inner secret" in caplog.text and document["request_id"] in caplog.text
 
 
 @pytest.fixture(scope="module")

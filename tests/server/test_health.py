@@ -1,11 +1,14 @@
 """Live, ready, measured."""
 
+from pathlib import Path
+
 import pytest
 
 from proxy.server.health import HealthPages
+from proxy.server.listener import bind
 from tests.kit.provider import Provider
 from tests.kit.raw_client import RawClient
-from tests.kit.running import KEY, MODEL, RunningHouse, message
+from tests.kit.running import KEY, MODEL, RunningHouse, house, message
 
 AUTH = {"X-Api-Key": KEY}
 
@@ -74,3 +77,14 @@ def test_names_of_routes_do_not_grow_with_what_clients_ask_for(
         client.ask("POST", "/v1/anthropic/v1/messages", AUTH, message(model=f"none-{number}"))
     new = {name.partition("{")[0] for name in set(measured(client)) - before}
     assert len(set(measured(client)) - before) < 8, new
+
+
+def test_a_port_of_their_own_serves_watchers_too(tmp_path: Path, provider: Provider) -> None:
+    with bind("127.0.0.1", 0, shared=False) as free:
+        port = free.getsockname()[1]
+    with house(tmp_path, provider.url, observability__metrics_port=port) as gateway:
+        with RawClient(("127.0.0.1", port)) as watcher:
+            for path in ("/healthz", "/readyz", "/metrics"):
+                assert watcher.ask("GET", path).status == 200
+            assert watcher.ask("GET", "/v1/chat/models", AUTH).status == 404
+        assert gateway.ask("GET", "/healthz").status == 200
