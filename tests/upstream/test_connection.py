@@ -295,6 +295,30 @@ async def test_a_rest_that_is_too_long_is_not_read() -> None:
         assert ear.heard == ["head"]
 
 
+async def test_one_may_leave_before_the_head() -> None:
+    async with line_to([answer(b"one")], [answer(b"two")]) as line:
+        ear = line.ask()
+        line.connection.leave()
+        await line.until_told("freed")
+        assert ear.heard == []
+        other = line.ask()
+        await other.over()
+        assert other.body == b"two"
+
+
+async def test_garbage_on_a_left_connection_closes_it_in_silence() -> None:
+    go = asyncio.Event()
+    script = [head("Transfer-Encoding: chunked") + chunk(b"a"), Until(go), b"garbage", STALL]
+    async with line_to(script) as line:
+        ear = line.ask()
+        ear.on_body = line.connection.leave
+        await ear.until(lambda: ear.pieces)
+        go.set()
+        await line.gone()
+        assert ear.heard == ["head", "body"]
+        assert line.freed == 0
+
+
 async def test_a_left_connection_that_dies_is_gone_in_silence() -> None:
     go = asyncio.Event()
     script = [head("Transfer-Encoding: chunked") + chunk(b"a"), Until(go), CLOSE]
