@@ -1,11 +1,12 @@
 """Bytes that are held never exceed the cap, whatever comes and however it is cut."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.stream.passthrough import At, Passthrough
 from tests.kit.cuts import cuttings
 from tests.kit.grammar import check_ends
+from tests.kit.patience import examples
 from tests.kit.recorded import LONG, WHOLE, message_start, text_delta
 
 STREAMS = WHOLE | {
@@ -15,7 +16,7 @@ STREAMS = WHOLE | {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.sampled_from(sorted(STREAMS)), st.sampled_from([1, 50, 300, 1000]), st.data())
 def test_no_more_than_the_cap_is_held(name: str, cap: int, data: st.DataObject) -> None:
     pipe = Passthrough(b'"shown"', "req_1", cap)
@@ -27,6 +28,7 @@ def test_no_more_than_the_cap_is_held(name: str, cap: int, data: st.DataObject) 
     assert pipe.held_bytes == 0
 
 
+@examples()
 @given(st.integers(0, 100), st.sampled_from([1, 7, 64]))
 def test_an_event_of_exactly_the_cap_comes_through(surplus: int, size: int) -> None:
     delta = text_delta("x" * 200 + "y" * surplus)

@@ -1,11 +1,12 @@
 """The same bytes come out for every cutting of the bytes that come in."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.stream.passthrough import Passthrough
 from tests.kit.cuts import cut_at, cuttings, obvious_cuttings
+from tests.kit.patience import examples
 from tests.kit.recorded import BROKEN_OFF, LONG, MESSAGE_STOP, TEXT, WHOLE, message_start
 
 STREAMS = (
@@ -43,7 +44,7 @@ def test_a_cut_at_every_place_gives_the_same(stream: bytes) -> None:
         assert seen(cut_at(stream, [place])) == whole
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.sampled_from(sorted(STREAMS)), st.data())
 def test_any_cutting_gives_the_same(name: str, data: st.DataObject) -> None:
     stream = STREAMS[name]

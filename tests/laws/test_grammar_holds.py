@@ -4,12 +4,13 @@ Lone carriage returns are left out of the damage: they are line ends to a client
 passthrough, which knows only the two endings of translation.md 4.2.
 """
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.stream.passthrough import At, Passthrough
 from tests.kit.cuts import cuttings
 from tests.kit.grammar import check_ends, check_stream, frames_of
+from tests.kit.patience import examples
 from tests.kit.recorded import (
     BROKEN_OFF,
     MESSAGE_STOP,
@@ -56,7 +57,7 @@ def judge(pieces: list[bytes]) -> None:
     assert pipe.usage == slow.usage
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(NAMES, st.data())
 def test_legal_streams_stay_legal(name: str, data: st.DataObject) -> None:
     stream = LEGAL[name]
@@ -94,7 +95,7 @@ EVENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(EVENTS, max_size=10), st.booleans(), st.data())
 def test_any_row_of_events_gets_one_end(
     events: list[bytes], starts: bool, data: st.DataObject
@@ -102,7 +103,7 @@ def test_any_row_of_events_gets_one_end(
     judge(data.draw(cuttings(message_start() * starts + b"".join(events))))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(LF_NAMES, st.data())
 def test_any_damage_to_the_bytes_gets_one_end(name: str, data: st.DataObject) -> None:
     stream = bytearray(LEGAL[name])
@@ -115,7 +116,7 @@ def test_any_damage_to_the_bytes_gets_one_end(name: str, data: st.DataObject) ->
     judge(data.draw(cuttings(bytes(stream.replace(b"\r", b"")))))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(max_size=200), st.booleans())
 def test_any_noise_gets_one_end(noise: bytes, starts: bool) -> None:
     judge([message_start() * starts, noise.replace(b"\r", b"")])

@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.stream.passthrough import At, Passthrough
 from tests.kit.cuts import cuttings
+from tests.kit.patience import examples
 from tests.kit.recorded import LONG, PING, WHOLE, event, message_delta, message_start
 
 STREAMS = WHOLE | {"long": LONG}
@@ -39,7 +40,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(st.tuples(NAMES, st.dictionaries(TEXTS, JSON, max_size=3)), max_size=12),
     TEXTS,

@@ -19,6 +19,7 @@ from proxy.stream.passthrough import At
 from proxy.wire.body import Body, read_body
 from proxy.wire.http import Origin, split_base_url
 from tests.catalog.shop import make_caller, make_model
+from tests.kit.patience import examples
 from tests.kit.recorded import MESSAGE_STOP, event, message_start
 
 SECRET = "sk-upstream-secret"
@@ -503,12 +504,14 @@ def test_without_retry_after_no_wait_is_told() -> None:
     assert refusal(429, "rate_limit_error").retry_after_s is None
 
 
+@examples()
 @given(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))
 def test_no_retry_after_can_break_us(value: bytes) -> None:
     wait = make_provider().fault(429, {b"retry-after": value}, b"", NOW_S).retry_after_s
     assert wait is None or wait >= 0
 
 
+@examples()
 @given(st.integers(100, 999), st.binary(max_size=60))
 def test_no_refusal_can_break_us(status: int, body: bytes) -> None:
     fault = make_provider().fault(status, {}, body, NOW_S)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
@@ -11,6 +11,7 @@ from proxy.stream.passthrough import At, Passthrough
 from tests.kit import recorded
 from tests.kit.cuts import cuttings, obvious_cuttings
 from tests.kit.grammar import check_ends, check_stream, events_of
+from tests.kit.patience import examples
 from tests.kit.recorded import (
     LONG,
     MESSAGE_STOP,
@@ -469,7 +470,7 @@ def test_a_rest_behind_the_end_is_of_no_account() -> None:
     assert pipe.at is At.WHOLE
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(cuttings(LONG))
 def test_a_long_stream_comes_through_whole(pieces: list[bytes]) -> None:
     pipe = make_pipe()

@@ -4,11 +4,12 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault, Kind
 from proxy.wire.body import Body, read_body
+from tests.kit.patience import examples
 
 SMALL = b'{"model":"opus","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}'
 
@@ -250,7 +251,7 @@ def documents(draw: st.DrawFn) -> bytes:
     return draw(SPACE) + b"{" + b",".join(written) + b"}" + draw(SPACE)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(documents(), st.sampled_from([b'"n"', b'"a-much-longer-name-than-before"', b'"\\u00e9"']))
 def test_the_exchanged_body_is_the_same_document_with_another_model(
     raw: bytes, name: bytes

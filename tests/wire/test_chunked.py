@@ -1,12 +1,13 @@
 """Chunked request bodies: cut anywhere, capped everywhere, refused when broken."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault, Kind
 from proxy.wire.chunked import SIZE_LINE_BYTES_MAX, TRAILER_BYTES_MAX, ChunkedBody
 from tests.kit.cuts import cuttings, obvious_cuttings
+from tests.kit.patience import examples
 
 CAP = 1000
 NEXT = b"POST / HTTP/1.1\r\n"
@@ -33,7 +34,7 @@ def test_chunks_are_put_together_however_they_come(pieces: list[bytes]) -> None:
     assert body.body == b"hello, world"
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(cuttings(WELL))
 def test_any_cutting_gives_the_same_body_and_the_same_rest(pieces: list[bytes]) -> None:
     body = ChunkedBody(CAP)
@@ -47,7 +48,7 @@ def test_any_cutting_gives_the_same_body_and_the_same_rest(pieces: list[bytes]) 
     assert body.rest + rest == NEXT
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=8), st.data())
 def test_what_is_chunked_comes_back(chunks: list[bytes], data: st.DataObject) -> None:
     written = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
@@ -146,7 +147,7 @@ def test_a_trailer_that_is_too_long_is_refused_however_it_comes(pieces: list[byt
     assert "trailer is too long" in fault.message
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=60), st.data())
 def test_noise_is_read_or_refused_and_the_same_for_any_cutting(
     noise: bytes, data: st.DataObject

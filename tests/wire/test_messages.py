@@ -15,6 +15,7 @@ from proxy.wire.messages import (
     read_start,
     with_reply_model,
 )
+from tests.kit.patience import examples
 
 REPLY = (
     b'{"id":"msg_1","type":"message","role":"assistant","model":"up","content":'
@@ -129,6 +130,7 @@ def test_one_half_of_a_split_completes_from_the_total() -> None:
 COUNT = st.one_of(st.none(), st.integers(0, 10**9))
 
 
+@examples()
 @given(st.lists(st.fixed_dictionaries({"input_tokens": COUNT, "output_tokens": COUNT}), max_size=5))
 def test_the_last_stated_count_wins(reports: list[dict[str, object]]) -> None:
     usage = merged(*reports)

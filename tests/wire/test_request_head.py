@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault, Kind
 from proxy.wire.request_head import HeadReader, RequestHead, read_head
+from tests.kit.patience import examples
 
 
 def head_of(*lines: bytes, request: bytes = b"POST /v1/messages HTTP/1.1") -> RequestHead:
@@ -121,6 +122,7 @@ def test_a_length_beyond_all_bodies_is_refused() -> None:
     assert "Content-Length" in fault_of(head).message
 
 
+@examples()
 @given(st.binary(max_size=60))
 def test_noise_is_refused_in_an_orderly_way(noise: bytes) -> None:
     try:
@@ -174,6 +176,7 @@ OTHERS = [
 ]
 
 
+@examples()
 @given(st.lists(st.sampled_from(OTHERS), max_size=8))
 def test_any_row_of_heads_is_read_as_each_alone(heads: list[bytes]) -> None:
     reader = HeadReader()
