@@ -115,7 +115,8 @@ async def test_a_bug_is_a_500_that_tells_the_caller_nothing_but_an_id(
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHouse]:
     """A gateway of its own, whose provider is not there."""
-    with house(tmp_path_factory.mktemp("log"), "http://127.0.0.1:9") as running:
+    place = tmp_path_factory.mktemp("log")
+    with house(place, "http://127.0.0.1:9", observability__access_log="true") as running:
         yield running
 
 

@@ -25,7 +25,6 @@ def tight(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Itera
         server__pipelined_bytes_max=PIPELINED_BYTES_MAX,
         server__header_bytes_max=PIPELINED_BYTES_MAX,
         upstream__held_bytes_max=HELD_BYTES_MAX,
-        observability__access_log="false",
     ) as running:
         yield running
 
