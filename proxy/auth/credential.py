@@ -10,12 +10,14 @@ Both headers may come together, because machines carry leftover vendor keys and 
 
 import msgspec
 
+from proxy.domain.call import Headers
+
 AUTHORIZATION = "Authorization"
 X_API_KEY = "X-Api-Key"
 BOTH = "Authorization and X-Api-Key"
 
 
-class Presented(msgspec.Struct, frozen=True, gc=False):
+class Presented(msgspec.Struct, gc=False):
     """The keys of one request, in the order they count, never empty strings, at most two.
 
     `headers_read` names the headers they came from, for the text of a refusal. Where there are no
@@ -26,10 +28,20 @@ class Presented(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[bytes, ...]
     headers_read: str
     bearer_allowed: bool = True
+    digests: tuple[bytes, ...] = ()
+    """The gate's note: what the keys are known by. Clients repeat their keys request by request."""
 
     def __repr__(self) -> str:
         # A presented key must not reach a log or a traceback, so it is not shown at all.
         return f"Presented({len(self.keys)} keys, headers_read={self.headers_read!r})"
+
+
+def presented_by(headers: Headers) -> Presented:
+    """What the headers of a lane request present, read once for all requests with the same head."""
+    if headers.presented is None:
+        headers.presented = read(headers.get(b"authorization"), headers.get(b"x-api-key"))
+    presented: Presented = headers.presented
+    return presented
 
 
 def read(

@@ -68,8 +68,7 @@ class Gate:
 
     def recall(self, presented: Presented, now_ms: int) -> Caller | None:
         """The caller from memory, or None when the store must be asked. Raises like `lookup`."""
-        for key in presented.keys:
-            digest = self._digest(key)
+        for digest in presented.digests or self._digests(presented):
             caller = self._callers.get(digest)
             if caller is None:
                 unknown_until = self._unknown_until.get(digest)
@@ -82,8 +81,7 @@ class Gate:
     async def lookup(self, presented: Presented, now_ms: int) -> Caller:
         """The caller, from memory or the store. Raises Fault: 401 when no presented key is a live
         one, 403 when its owner may not use the gateway."""
-        for key in presented.keys:
-            digest = self._digest(key)
+        for digest in presented.digests or self._digests(presented):
             caller = self._callers.get(digest)
             if caller is None:
                 unknown_until = self._unknown_until.get(digest)
@@ -116,8 +114,12 @@ class Gate:
                 for key_id, used_at in used.items():
                     self._last_used.setdefault(key_id, used_at)
 
+    def _digests(self, presented: Presented) -> tuple[bytes, ...]:
+        presented.digests = tuple([self._digest(key) for key in presented.keys])
+        return presented.digests
+
     def _digest(self, key: bytes) -> bytes:
-        # As `keys.digest`; copying a keyed hasher is cheaper than keying one per request.
+        # As `keys.digest`; copying a keyed hasher is cheaper than keying one per key.
         hasher = self._keyed.copy()
         hasher.update(key)
         return hasher.digest()

@@ -1,6 +1,8 @@
 """What came in, and what it became once admitted."""
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -18,15 +20,27 @@ class Errand(Enum):
 class Headers(dict[bytes, bytes]):
     """Lower-case names to values; a header that came several times is joined with commas.
 
-    Shared by all requests of a connection that repeat the same head. `forwarded` is a provider's
-    note: the lines that go on upstream, made once.
+    Shared by all requests of a connection that repeat the same head, which clients do: what is read
+    off it is kept beside it, each note by the room that made it.
     """
 
-    __slots__ = ("forwarded",)
+    __slots__ = ("client", "forwarded", "presented", "session_id", "user_agent")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, lines: Mapping[bytes, bytes] | None = None) -> None:
+        super().__init__(lines or {})
+        self.presented: Any = None
+        """`auth/credential.py`: the keys it presents."""
         self.forwarded: bytes | None = None
+        """`providers/anthropic.py`: the lines that go on upstream."""
+        self.client: str | None = None
+        """`ledger/tab.py`: the client's label; the two texts below come with it."""
+        self.user_agent = ""
+        self.session_id = ""
+
+    def text(self, name: bytes) -> str:
+        """A header as text, empty when absent; bytes outside ASCII are replaced."""
+        value = self.get(name)
+        return "" if value is None else value.decode("ascii", "replace")
 
 
 class Arrival(msgspec.Struct):
@@ -40,15 +54,10 @@ class Arrival(msgspec.Struct):
     request_id: str
     path: bytes
     query: bytes
-    headers: dict[bytes, bytes]
+    headers: Headers
     body: bytes
     received_ms: int
     clock_s: float
-
-    def text(self, header: bytes) -> str:
-        """A header as text, empty when absent; bytes outside ASCII are replaced."""
-        value = self.headers.get(header)
-        return "" if value is None else value.decode("ascii", "replace")
 
 
 class Call(msgspec.Struct):

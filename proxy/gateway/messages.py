@@ -8,7 +8,7 @@ provider's socket without one `await` (performance.md 2.4); an unknown key takes
 
 from collections.abc import Mapping, Sequence
 
-from proxy.auth.credential import Presented, read
+from proxy.auth.credential import Presented, presented_by
 from proxy.auth.gate import Gate
 from proxy.catalog.refresh import Shelf
 from proxy.domain.call import Arrival, Call, Errand
@@ -19,7 +19,7 @@ from proxy.gateway.means import Means, Route
 from proxy.gateway.outlet import Outlet
 from proxy.gateway.relay import Relay
 from proxy.gateway.tasks import Tasks
-from proxy.ledger.client_label import client_label
+from proxy.ledger.client_label import client_of
 from proxy.wire.body import read_body
 
 _NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
@@ -45,8 +45,7 @@ class Messages:
 
     def begin(self, arrival: Arrival, outlet: Outlet) -> None:
         """Take the walk with `arrival`; its reply goes to `outlet`."""
-        headers = arrival.headers
-        presented = read(headers.get(b"authorization"), headers.get(b"x-api-key"))
+        presented = presented_by(arrival.headers)
         try:
             caller = self._gate.recall(presented, arrival.received_ms)
         except Fault as fault:
@@ -103,7 +102,7 @@ class Messages:
                     user_id=caller.user_id,
                     key_id=caller.key_id,
                     requested_model=asked[:ASKED_CHARS_MAX],
-                    client=client_label(arrival.text(b"user-agent")),
+                    client=client_of(arrival.headers),
                     path=arrival.path.decode("ascii", "replace"),
                 )
             )

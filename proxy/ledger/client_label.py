@@ -6,6 +6,9 @@ row's user agent. The known names are those seen on the wire (client-contract.md
 
 from functools import lru_cache
 
+from proxy.domain.call import Headers
+
+SESSION_ID_CHARS_MAX = 128
 USER_AGENT_CHARS_MAX = 256
 LABEL_CHARS_MAX = 40
 
@@ -28,6 +31,15 @@ _BY_LANGUAGE = (
 def client_label(user_agent: str) -> str:
     """The client's name, the agent's own first word if we do not know it, or empty."""
     return _label(user_agent[:USER_AGENT_CHARS_MAX])
+
+
+def client_of(headers: Headers) -> str:
+    """The label of whoever sent these headers, read once for all requests with the same head."""
+    if headers.client is None:
+        headers.user_agent = headers.text(b"user-agent")[:USER_AGENT_CHARS_MAX]
+        headers.session_id = headers.text(b"x-claude-code-session-id")[:SESSION_ID_CHARS_MAX]
+        headers.client = client_label(headers.user_agent)
+    return headers.client
 
 
 @lru_cache(maxsize=512)  # agents are few and come with every request; at most 128 kB is kept

@@ -1,18 +1,16 @@
 """The open tab of one request: begun at admission, closed exactly once, whatever happened.
 
 Owns what the ledger's row will say and the moment it is settled. Refuses to know HTTP, files and
-clocks: times are arguments. It copies what it needs out of the call, because the call holds the
-request's body and a tab lives as long as the stream does. On the hot path: slots, no dict, no task.
+clocks: times are arguments. On the hot path: slots, no dict, no task.
 """
 
 from proxy.domain.call import Call
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.usage import Usage
-from proxy.ledger.client_label import USER_AGENT_CHARS_MAX, client_label
+from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import NOTHING, SEARCH_FEE_CREDITS, is_charged, price
 
 SURFACE = "anthropic_gateway"
-SESSION_ID_CHARS_MAX = 128
 PROVIDER_REQUEST_ID_CHARS_MAX = 128
 MODEL_CHARS_MAX = 256
 TOKENS_BITS = 30
@@ -28,42 +26,23 @@ class Tab:
     """
 
     __slots__ = (
-        "_asked",
-        "_began_s",
-        "_caller",
+        "_call",
         "_first_byte_s",
-        "_model",
-        "_session_id",
-        "_streamed",
-        "_user_agent",
-        "_via",
         "attempts",
         "closed",
         "event_id",
         "provider",
         "provider_request_id",
-        "request_id",
-        "started_at",
     )
 
     def __init__(self, event_id: str, call: Call) -> None:
-        arrival = call.arrival
         self.event_id = event_id
-        self.request_id = arrival.request_id
-        self.started_at = arrival.received_ms
         self.provider = ""
         self.provider_request_id = ""
         self.attempts = 1
         self.closed = False
-        self._began_s = arrival.clock_s
+        self._call = call
         self._first_byte_s: float | None = None
-        self._caller = call.caller
-        self._model = call.model
-        self._asked = call.asked
-        self._via = call.via
-        self._streamed = call.streamed
-        self._user_agent = arrival.text(b"user-agent")
-        self._session_id = arrival.text(b"x-claude-code-session-id")
 
     def first_byte(self, now_s: float) -> None:
         """The reply begins to reach the client now. Only the first call counts."""
@@ -88,37 +67,41 @@ class Tab:
         """
         assert not self.closed, "a tab closes once"
         self.closed = True
-        first_byte_s = self._first_byte_s
+        call = self._call
+        arrival = call.arrival
+        headers = arrival.headers
+        client = client_of(headers)
+        caller = call.caller
         usage = _sane(usage)
-        charge = NOTHING
-        if is_charged(outcome, first_byte_s is not None):
-            charge = price(usage, self._model.rates, search_fee_credits)
-        caller = self._caller
-        total_ms = round((now_s - self._began_s) * 1000)
-        credits_in, credits_out, credits_actions = charge
+        began_s = arrival.clock_s
+        total_ms = round((now_s - began_s) * 1000)
         first_byte_ms = None
-        if first_byte_s is not None:
-            first_byte_ms = round((first_byte_s - self._began_s) * 1000)
-        # By position as far as it goes: msgspec looks keywords up one by one, which costs 1 µs.
+        if self._first_byte_s is not None:
+            first_byte_ms = round((self._first_byte_s - began_s) * 1000)
+        charge = NOTHING
+        if is_charged(outcome, first_byte_ms is not None):
+            charge = price(usage, call.model.rates, search_fee_credits)
+        credits_in, credits_out, credits_actions = charge
+        # By position: msgspec looks keywords up one by one, which costs 1 µs.
         return Entry(
             self.event_id,
-            self.request_id,
-            self.started_at,
-            self.started_at + total_ms,
+            arrival.request_id,
+            arrival.received_ms,
+            arrival.received_ms + total_ms,
             caller.tenant_id,
             caller.user_id,
             caller.role,
             caller.key_id,
-            self._asked[:MODEL_CHARS_MAX],
-            self._model.id,
-            self._via,
+            call.asked[:MODEL_CHARS_MAX],
+            call.model.id,
+            call.via,
             outcome,
             status,
             SURFACE,
-            self._streamed,
-            self._user_agent[:USER_AGENT_CHARS_MAX],
-            client_label(self._user_agent),
-            self._session_id[:SESSION_ID_CHARS_MAX],
+            call.streamed,
+            headers.user_agent,
+            client,
+            headers.session_id,
             usage.input_tokens,
             usage.output_tokens,
             usage.cache_write_5m_tokens,
@@ -129,13 +112,13 @@ class Tab:
             credits_in,
             credits_out,
             credits_actions,
-            error_type=error_type,
-            stop_reason=stop_reason,
-            provider=self.provider,
-            provider_request_id=self.provider_request_id[:PROVIDER_REQUEST_ID_CHARS_MAX],
-            first_byte_ms=first_byte_ms,
-            total_ms=total_ms,
-            attempts=self.attempts,
+            error_type,
+            stop_reason,
+            self.provider,
+            self.provider_request_id[:PROVIDER_REQUEST_ID_CHARS_MAX],
+            first_byte_ms,
+            total_ms,
+            self.attempts,
         )
 
 

@@ -175,11 +175,10 @@ _WORDS = {
 }
 
 
-def _forwarded(headers: Mapping[bytes, bytes]) -> bytes:
+def _forwarded(headers: Headers) -> bytes:
     """The client's header lines that go on, made once for all requests with the same head."""
-    shared = headers if isinstance(headers, Headers) else None
-    if shared is not None and shared.forwarded is not None:
-        return shared.forwarded
+    if headers.forwarded is not None:
+        return headers.forwarded
     lines: list[bytes] = []
     for name, value in headers.items():
         if name in _FORWARDED or (name.startswith(b"anthropic-") and name not in _NOT_FORWARDED):
@@ -190,10 +189,8 @@ def _forwarded(headers: Mapping[bytes, bytes]) -> bytes:
             lines.append(b"%b: %b\r\n" % (name, value))
     if b"anthropic-version" not in headers:
         lines.append(_DEFAULT_VERSION)
-    forwarded = b"".join(lines)
-    if shared is not None:
-        shared.forwarded = forwarded
-    return forwarded
+    headers.forwarded = b"".join(lines)
+    return headers.forwarded
 
 
 def _without_oauth(betas: bytes) -> bytes:

@@ -11,7 +11,8 @@ from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.entry import Outcome
 from proxy.domain.fault import Fault
 from proxy.gateway.outlet import Reader
-from proxy.observe.access_log import CLIENT_CHARS_MAX, Line
+from proxy.ledger.client_label import client_of
+from proxy.observe.access_log import Line
 from proxy.server.front import Front
 from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
 from proxy.wire.http import status_line
@@ -195,7 +196,8 @@ class LaneOutlet:
         call = self._call
         ms = round((front.monotonic() - arrival.clock_s) * 1000)
         path = arrival.path.decode("ascii", "replace")
-        client = arrival.text(b"user-agent")[:CLIENT_CHARS_MAX]
+        client_of(arrival.headers)
+        client = arrival.headers.user_agent
         if call is None:
             line = Line(
                 arrival.received_ms,
