@@ -5,6 +5,7 @@ the way. What is written goes straight into the client's transport; when that is
 fills the outlet is told.
 """
 
+from functools import lru_cache
 from typing import Protocol
 
 from proxy.domain.call import Arrival, Call, Errand
@@ -17,6 +18,7 @@ from proxy.server.front import Front
 from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
 from proxy.wire.http import status_line
 
+_OK = status_line(200)
 _JSON = b"content-type: application/json\r\n"
 _SSE = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
@@ -158,20 +160,21 @@ class LaneOutlet:
     def _whole(self, body: bytes, extra: bytes) -> None:
         transport = self._lane.transport
         if transport is not None:
+            line = _OK if self._status == 200 else status_line(self._status)
             transport.write(
                 b"%b%bcontent-length: %d\r\n%b%b\r\n%b"
-                % (status_line(self._status), _JSON, len(body), extra, self._common(), body)
+                % (line, _JSON, len(body), extra, self._common(), body)
             )
 
     def _common(self) -> bytes:
         request_id = self._arrival.request_id.encode()
-        head = b"request-id: %b\r\nx-request-id: %b\r\n" % (request_id, request_id)
         call = self._call
-        if call is not None:
-            if call.asked.isascii() and call.asked.isprintable():
-                head += b"x-hatz-requested-model: %b\r\n" % call.asked.encode()
-            head += b"x-hatz-resolved-via: %b\r\n" % call.via.encode()
-        head += self._front.date.line
+        head = b"request-id: %b\r\nx-request-id: %b\r\n%b%b" % (
+            request_id,
+            request_id,
+            b"" if call is None else _named(call.asked, call.via),
+            self._front.date.line,
+        )
         if not self._keep_alive:
             return head + b"connection: close\r\n"
         # A client of HTTP/1.0 takes silence for a close.
@@ -226,3 +229,12 @@ class LaneOutlet:
                 call.caller.user_id,
             )
         front.access_log.note(line)
+
+
+@lru_cache(maxsize=1024)  # names are few and come with every request; at most 300 kB are kept
+def _named(asked: str, via: str) -> bytes:
+    """The headers that say what was asked for; a name no header can hold is left out."""
+    said = b"x-hatz-resolved-via: %b\r\n" % via.encode()
+    if asked.isascii() and asked.isprintable():
+        return b"x-hatz-requested-model: %b\r\n%b" % (asked.encode(), said)
+    return said

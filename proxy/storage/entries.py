@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from proxy.domain.entry import Entry
 from proxy.domain.ids import make_id
@@ -66,7 +67,6 @@ _SUMS = (
     " GROUP BY {group} ORDER BY {order}"
 )
 
-_STREAMED = Entry.__struct_fields__.index("streamed")
 _T = TypeVar("_T", Entry, Refusal)
 
 
@@ -81,7 +81,7 @@ class Entries:
 
     async def insert(self, entries: Sequence[Entry]) -> None:
         """Add rows in one transaction, leaving out those whose `event_id` is there already."""
-        await self._database.run_many(_INSERT_ENTRY, [_stored(entry) for entry in entries])
+        await self._database.run_many(_INSERT_ENTRY, list(map(astuple, entries)))
 
     async def by_request_id(self, request_id: str) -> list[Entry]:
         """All rows of a request id, oldest first; a client's retries share one."""
@@ -114,7 +114,7 @@ class Entries:
     async def insert_refusals(self, refusals: Sequence[Refusal]) -> None:
         """Add records of refused requests; now and then drop all but the newest."""
         rows = [
-            (make_id("refusal", os.urandom(ID_NOISE_BYTES)), *_stored(refusal))
+            (make_id("refusal", os.urandom(ID_NOISE_BYTES)), *astuple(refusal))
             for refusal in refusals
         ]
         await self._database.run_many(_INSERT_REFUSAL, rows)
@@ -129,14 +129,6 @@ class Entries:
             f"SELECT {_REFUSAL} FROM refusals WHERE request_id = ? ORDER BY at, id", (request_id,)
         )
         return [_loaded(Refusal, row) for row in rows]
-
-
-def _stored(record: Entry | Refusal) -> Row:
-    row = msgspec.structs.astuple(record)
-    if isinstance(record, Entry):
-        # A flag is a number in every database; this way only it is touched, not all 35 columns.
-        return (*row[:_STREAMED], int(record.streamed), *row[_STREAMED + 1 :])
-    return row
 
 
 def _loaded(kind: type[_T], row: Row) -> _T:

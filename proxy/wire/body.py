@@ -12,6 +12,7 @@ _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _WHOLE = msgspec.json.Decoder(int)
 _SPACE = b" \t\r\n"
+_LIST = ord("[")
 
 Piece = bytes | memoryview | msgspec.Raw
 
@@ -174,10 +175,10 @@ def _read_model(fields: dict[str, msgspec.Raw]) -> str:
 def _check_messages(messages: msgspec.Raw | None) -> None:
     if messages is None:
         raise _bad("messages: Field required")
-    start = bytes(memoryview(messages)[:16]).lstrip()
-    if not start.startswith(b"["):
+    text = memoryview(messages)
+    if text[0] != _LIST:
         raise _bad("messages: Input should be a valid list")
-    if len(memoryview(messages)) < 64 and not bytes(messages)[1:-1].strip():
+    if text[1:17].tobytes().lstrip().startswith(b"]"):
         raise _bad("messages: at least one message is required")
 
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from enum import Enum
 
-from proxy.domain.call import Arrival, Call, Errand
+from proxy.domain.call import Arrival, Call, Errand, Headers
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.fault import Fault, Kind, Source
@@ -261,7 +261,9 @@ class Scene:
         raw = b'{"model":"haiku","max_tokens":9,"stream":%b,"messages":[{"role":"user"}]}' % (
             b"true" if streamed else b"false"
         )
-        arrival = Arrival(errand, "req_1", b"/v1/anthropic/v1/messages", b"", {}, raw, 1_000, 0.0)
+        arrival = Arrival(
+            errand, "req_1", b"/v1/anthropic/v1/messages", b"", Headers(), raw, 1_000, 0.0
+        )
         self.call = Call(
             arrival, CALLER, MODEL, "haiku", "alias", streamed and errand is Errand.MESSAGE
         )

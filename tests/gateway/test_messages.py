@@ -8,7 +8,7 @@ import pytest
 from proxy.auth.gate import Gate
 from proxy.auth.keys import digest
 from proxy.catalog.refresh import Shelf
-from proxy.domain.call import Arrival, Errand
+from proxy.domain.call import Arrival, Errand, Headers
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.gateway.means import Means, Route
@@ -92,7 +92,7 @@ class House:
             "req_1",
             b"/v1/anthropic/v1/messages",
             b"",
-            {b"x-api-key": key, **names},
+            Headers({b"x-api-key": key, **names}),
             body,
             1_000,
             0.0,

@@ -40,8 +40,8 @@ CREATE TABLE entries (
     total_ms BIGINT NOT NULL,
     attempts INTEGER NOT NULL
 );
-CREATE INDEX entries_by_tenant ON entries (tenant_id, started_at);
-CREATE INDEX entries_by_user ON entries (user_id, started_at);
+-- Each index costs every row a microsecond: only those that a query uses.
+CREATE INDEX entries_by_time ON entries (started_at);
 CREATE INDEX entries_by_request ON entries (request_id);
 
 -- Requests that were refused before anything was generated: what support needs to answer "why".
