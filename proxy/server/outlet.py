@@ -112,10 +112,10 @@ class LaneOutlet:
         if transport is None:
             return
         if self._chunked:
-            data = b"%b%x\r\n%b\r\n" % (self._head, len(data), data)
-        elif self._head:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._head:
             data = self._head + data
-        self._head = b""
+            self._head = b""
         transport.write(data)
 
     def end_stream(self, data: bytes, outcome: Outcome) -> None:

@@ -17,6 +17,11 @@ from proxy.wire.http import Piece
 
 HEAD_BYTES_MAX = 65536
 DRAIN_BYTES_MAX = 65536
+SIZE_DIGITS_MAX = 8
+
+_HEX = b"0123456789abcdefABCDEF"
+_BLANK = b"\n\n"
+_BLANK_AND_CHUNK_END = b"\n\n\r\n"
 
 
 class Broken(Enum):
@@ -59,6 +64,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer_begun",
         "_answer_whole",
+        "_at_chunk",
         "_chunks",
         "_closed",
         "_drained_bytes",
@@ -93,6 +99,7 @@ class Connection(asyncio.Protocol):
         self._head_pending = False
         self._answer_begun = False
         self._answer_whole = False
+        self._at_chunk = False
         self._ends_at_eof = False
         self._may_stay = False
         self._reused = False
@@ -160,6 +167,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """One read: parse it, then tell the listener."""
+        if self._at_chunk and self._listener is not None:
+            body = _one_event(data)
+            if body:
+                self._listener.body_received(body)
+                return
         if not self.busy:
             self.abort()  # an answer nobody asked for
             return
@@ -171,7 +183,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break(Broken.GARBLED)
             return
-        self._tell()
+        self._tell(data)
 
     def eof_received(self) -> bool:
         """The server sends no more; the transport closes itself."""
@@ -231,7 +243,7 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ telling
 
-    def _tell(self) -> None:
+    def _tell(self, read: bytes) -> None:
         listener = self._listener
         if self._head_pending:
             self._head_pending = False
@@ -242,6 +254,11 @@ class Connection(asyncio.Protocol):
             self._break(Broken.GARBLED)
             return
         chunks = self._chunks
+        # Do the next bytes begin a chunk? The last piece of a body ends in a blank line and so does
+        # the read, but for the line end that closes a chunk: behind the piece came nothing else.
+        self._at_chunk = bool(
+            chunks and chunks[-1].endswith(_BLANK) and read.endswith(_BLANK_AND_CHUNK_END)
+        )
         if chunks:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()
@@ -261,6 +278,7 @@ class Connection(asyncio.Protocol):
         self._reused = True
         self._status = 0
         self._head_bytes = 0
+        self._at_chunk = False
         if self._paused:
             self.resume()
         if listener is not None:
@@ -280,3 +298,18 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         if listener is not None:
             listener.answer_broken(why)
+
+
+def _one_event(read: bytes) -> bytes:
+    """The body of a read that is exactly one chunk and ends with an event, else nothing.
+
+    Providers send each event as a chunk of its own and the network rarely joins two, so most reads
+    of a stream are of this form, and llhttp need not see them: it waits for a chunk before and
+    after (a third of the cost of an event).
+    """
+    end = read.find(b"\r\n", 0, SIZE_DIGITS_MAX + 2)
+    if end > 0 and read.endswith(_BLANK_AND_CHUNK_END):
+        digits = read[:end]
+        if not digits.strip(_HEX) and int(digits, 16) == len(read) - end - 4:
+            return read[end + 2 : -2]
+    return b""
