@@ -100,3 +100,11 @@ def test_any_cut_of_a_chunked_stream_is_heard_the_same(
     ):
         ear = heard([read for read in reads if read])
         assert (ear.body, ear.ends) == (body, 1)
+
+
+def test_a_body_that_imitates_frames_is_not_taken_for_them() -> None:
+    piece = b"x\n\n\r\n" + b"2\r\n\n\n\r\n" + b"y"
+    framed = frame(piece, False)
+    middle = framed.index(b"2\r\n\n")
+    ear = heard([HEAD, framed[:middle], framed[middle:-3], framed[-3:], b"0\r\n\r\n"])
+    assert (ear.body, ear.ends) == (piece, 1)
