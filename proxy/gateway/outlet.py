@@ -1,5 +1,6 @@
 """The writing end of a reply, as the walk sees it. Implemented by `server/outlet.py`."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.domain.call import Call
@@ -46,6 +47,11 @@ class Outlet(Protocol):
 
     def write(self, data: bytes) -> None:
         """The next events."""
+        ...
+
+    def frame_writer(self) -> Callable[[bytes], None] | None:
+        """Takes chunks of an HTTP/1.1 body as they came from the provider, once the stream's head
+        is out; None for a client that is not sent chunks."""
         ...
 
     def end_stream(self, data: bytes, outcome: Outcome) -> None:

@@ -21,7 +21,7 @@ from proxy.domain.usage import Usage
 from proxy.gateway.means import Means, Route
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
-from proxy.stream.passthrough import BEGIN, OPEN, REFUSED, WHOLE, Passthrough
+from proxy.stream.passthrough import BEGIN, OPEN, PLAIN, REFUSED, WHOLE, Passthrough
 from proxy.upstream.connection import Broken, Connection
 from proxy.upstream.retry import Next, after_break, after_fault
 from proxy.wire.body import Body
@@ -73,6 +73,7 @@ class Relay:
         "_pipe",
         "_repeated",
         "_routes",
+        "_seen_events",
         "_spoke",
         "_spoke_s",
         "_status",
@@ -108,6 +109,7 @@ class Relay:
         self._heard_s = now_s
         self._spoke = False
         self._spoke_s = now_s
+        self._seen_events = 0
         self._last = b""
         self._outcome = Outcome.COMPLETED
 
@@ -266,10 +268,13 @@ class Relay:
         # Nothing can be tried again from here on, and streams live long: let the prompt go.
         self._body = None
         self._call.arrival.body = b""
-        if pipe.at is OPEN:
-            self._outlet.write(out)
-        else:
+        if pipe.at is not OPEN:
             self._stream_over(out)
+            return
+        self._outlet.write(out)
+        write = self._outlet.frame_writer()
+        if write is not None and pipe.passes_frames and self._connection is not None:
+            self._connection.forward(write, PLAIN, pipe)
 
     def _commit(self) -> None:
         """From here on the client has a 200, and trouble is told as an event."""
@@ -371,6 +376,11 @@ class Relay:
     def tick(self, now_s: float) -> None:
         """About once a second: deadlines and pings."""
         patience = self._means.patience
+        pipe = self._pipe
+        if pipe is not None and pipe.passed_events != self._seen_events:
+            # Forwarded events pass us by.
+            self._seen_events = pipe.passed_events
+            self._heard = self._spoke = True
         if self._heard:
             self._heard = False
             self._heard_s = now_s

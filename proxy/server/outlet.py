@@ -5,6 +5,7 @@ the way. What is written goes straight into the client's transport; when that is
 fills the outlet is told.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
@@ -117,6 +118,13 @@ class LaneOutlet:
             data = self._head + data
             self._head = b""
         transport.write(data)
+
+    def frame_writer(self) -> Callable[[bytes], None] | None:
+        """The client's own transport."""
+        transport = self._lane.transport
+        if transport is None or not self._chunked or self._head:
+            return None
+        return transport.write
 
     def end_stream(self, data: bytes, outcome: Outcome) -> None:
         """The last events and the end of the body."""

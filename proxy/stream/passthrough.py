@@ -19,7 +19,8 @@ from proxy.domain.usage import Usage
 from proxy.wire.fault_body import error_event, read_error_body
 from proxy.wire.messages import read_delta, read_start
 
-_DELTA = b"event: content_block_delta"
+PLAIN = b"event: content_block_delta\n"
+"""How an event begins that is never read, only passed on."""
 DELTA_FRAME_BYTES = 112
 TEXT_BYTES_PER_TOKEN = 4
 """Wire bytes around the text of a delta, and bytes of text per token: used only to estimate the
@@ -80,7 +81,7 @@ class Passthrough:
         if self.at is OPEN:
             size = len(chunk)
             if (
-                chunk.startswith(_DELTA)
+                chunk.startswith(PLAIN)
                 and chunk.find(self._blank) + len(self._blank) == size
                 and not self._held
             ):
@@ -139,6 +140,12 @@ class Passthrough:
             text_bytes = self.passed_bytes - self.passed_events * DELTA_FRAME_BYTES
             estimate = max(self.passed_events, text_bytes // TEXT_BYTES_PER_TOKEN)
             self.usage.output_tokens = max(self.usage.output_tokens, estimate)
+
+    @property
+    def passes_frames(self) -> bool:
+        """May whole plain events go by without being fed? What goes by is counted by whoever
+        forwards it. Only where a blank line is two line feeds: then nothing is held behind one."""
+        return self.at is OPEN and self._blank == b"\n\n"
 
     @property
     def held_bytes(self) -> int:

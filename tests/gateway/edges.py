@@ -66,13 +66,21 @@ class Wire:
         self.held = Held.FREE
         self.paused = False
         self.said: list[bytes] = []
+        self.forwards: Callable[[bytes], None] | None = None
+        self.plain = b""
+        self.whole = True
 
     # -- what the relay does
     def ask(self, request, listener) -> None:
         assert self.held is Held.LEASED, f"asked on a wire that is {self.held}"
         self.held = Held.BUSY
+        self.forwards = None
         self.request = b"".join(map(bytes, request))
         self.listener = listener
+
+    def forward(self, write, plain, tally) -> None:
+        assert self.held is Held.BUSY, f"forwarding on a wire that is {self.held}"
+        self.forwards, self.plain, self.tally = write, plain, tally
 
     def leave(self) -> None:
         assert self.held is Held.BUSY, f"left a wire that is {self.held}"
@@ -95,6 +103,14 @@ class Wire:
         self.listener.head_received(status, dict(SSE if headers is None else headers))
 
     def body(self, data: bytes) -> None:
+        is_plain = data.startswith(self.plain) and data.find(b"\n\n") == len(data) - 2
+        if self.forwards is not None and self.held is Held.BUSY and is_plain and self.whole:
+            frame = b"%x\r\n%b\r\n" % (len(data), data)
+            self.tally.passed_bytes += len(frame)
+            self.tally.passed_events += 1
+            self.forwards(frame)
+            return
+        self.whole = data.endswith(b"\n\n")
         self.listener.body_received(data)
 
     def end(self) -> None:
@@ -206,6 +222,15 @@ class Client:
         assert data, "an empty chunk would end the body"
         self.writes.append(data)
         self.streamed += data
+
+    def frame_writer(self) -> Callable[[bytes], None] | None:
+        assert self.writes, "frames before the head"
+        return self._write_frame
+
+    def _write_frame(self, frame: bytes) -> None:
+        size, data = frame.removesuffix(b"\r\n").split(b"\r\n", 1)
+        assert int(size, 16) == len(data)
+        self.write(data)
 
     def refuse(self, fault: Fault) -> None:
         assert not self.opened, "a status after a 200"

@@ -15,6 +15,9 @@ from tests.kit.patience import examples
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
+DELTA = b"event: content_block_delta\ndata: {}\n\n"
+
+
 class Wire:
     """A transport that takes what it is given."""
 
@@ -31,12 +34,24 @@ class Wire:
 
 
 class Ear:
-    def __init__(self) -> None:
+    """Hears a stream; once it began, lets plain events go by, as the relay does."""
+
+    passed_bytes = 0
+    passed_events = 0
+
+    def __init__(self, connection: Connection) -> None:
         self.body = b""
         self.ends = 0
+        self.connection = connection
 
     def head_received(self, status: int, headers: dict[bytes, bytes]) -> None:
         assert status == 200
+        self.connection.forward(self.frame_forwarded, b"event: content_block_delta\n", self)
+
+    def frame_forwarded(self, frame: bytes) -> None:
+        size, data = frame.removesuffix(b"\r\n").split(b"\r\n", 1)
+        assert int(size, 16) == len(data)
+        self.body += data
 
     def body_received(self, data: bytes) -> None:
         self.body += data
@@ -52,7 +67,9 @@ class Ear:
 PIECE = st.one_of(
     st.sampled_from(
         [
-            b"event: content_block_delta\ndata: {}\n\n",
+            DELTA,
+            DELTA + DELTA,
+            DELTA[:-1],
             b"\n\n",
             b"\n\n\r\n",
             b"\r\n",
@@ -70,7 +87,7 @@ PIECE = st.one_of(
 def heard(reads: list[bytes]) -> Ear:
     connection = Connection(lambda freed: None, lambda closed: None)
     connection.connection_made(Wire())  # type: ignore[arg-type]
-    ear = Ear()
+    ear = Ear(connection)
     connection.ask([b"GET / HTTP/1.1\r\n\r\n"], ear)
     for read in reads:
         connection.data_received(read)
@@ -103,8 +120,14 @@ def test_any_cut_of_a_chunked_stream_is_heard_the_same(
 
 
 def test_a_body_that_imitates_frames_is_not_taken_for_them() -> None:
-    piece = b"x\n\n\r\n" + b"2\r\n\n\n\r\n" + b"y"
+    imitation = frame(DELTA, False)
+    piece = b"x\n\n\r\n" + imitation + b"y"
     framed = frame(piece, False)
-    middle = framed.index(b"2\r\n\n")
+    middle = framed.index(imitation)
     ear = heard([HEAD, framed[:middle], framed[middle:-3], framed[-3:], b"0\r\n\r\n"])
     assert (ear.body, ear.ends) == (piece, 1)
+
+
+def test_events_in_chunks_of_their_own_go_by_without_being_read() -> None:
+    ear = heard([HEAD + frame(DELTA, False), *[frame(DELTA, False)] * 3, b"0\r\n\r\n"])
+    assert (ear.passed_events, ear.body, ear.ends) == (3, DELTA * 4, 1)
