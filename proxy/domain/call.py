@@ -17,6 +17,10 @@ class Errand(Enum):
     COUNT = "count_tokens"
 
 
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+MESSAGE, COUNT = Errand
+
+
 class Headers(dict[bytes, bytes]):
     """Lower-case names to values; a header that came several times is joined with commas.
 

@@ -20,6 +20,10 @@ class Outcome(StrEnum):
     """We failed, or were stopped, before the end."""
 
 
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+COMPLETED, UPSTREAM_ERROR, PARTIAL, CLIENT_GONE, HOUSE_ERROR = Outcome
+
+
 class Entry(msgspec.Struct, array_like=True):
     """An array on disk, half the bytes of an object: new fields go to the end, with a default, so
     that a row written by the release before can still be read.

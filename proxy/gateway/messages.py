@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from proxy.auth.credential import Presented, presented_by
 from proxy.auth.gate import Gate
 from proxy.catalog.refresh import Shelf
-from proxy.domain.call import Arrival, Call, Errand
+from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.refusal import Refusal
@@ -68,7 +68,7 @@ class Messages:
     def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
         asked = ""
         try:
-            body = read_body(arrival.body, needs_max_tokens=arrival.errand is Errand.MESSAGE)
+            body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
             asked = body.model
             found = self._shelf.current.resolve(asked, caller)
             routes = self.routes.get(found.model.id)
@@ -77,7 +77,7 @@ class Messages:
         except Fault as fault:
             self._refuse(arrival, outlet, fault, caller, asked)
             return
-        streamed = body.streamed and arrival.errand is Errand.MESSAGE
+        streamed = body.streamed and arrival.errand is MESSAGE
         call = Call(arrival, caller, found.model, found.asked, found.via, streamed)
         Relay(self._means, call, body, routes, outlet).begin()
 

@@ -14,8 +14,8 @@ Refuses to know: HTTP, JSON, sockets.
 from collections.abc import Sequence
 from enum import Enum
 
-from proxy.domain.call import Call, Errand
-from proxy.domain.entry import Outcome
+from proxy.domain.call import MESSAGE, Call
+from proxy.domain.entry import CLIENT_GONE, COMPLETED, HOUSE_ERROR, PARTIAL, UPSTREAM_ERROR, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.gateway.means import Means, Route
@@ -90,9 +90,7 @@ class Relay:
         self._body: Body | None = body
         self._routes = routes
         self._outlet = outlet
-        self._tab = (
-            Tab(means.new_event_id(), call) if call.arrival.errand is Errand.MESSAGE else None
-        )
+        self._tab = Tab(means.new_event_id(), call) if call.arrival.errand is MESSAGE else None
         self._at = LEASING
         self._tried = 0
         self._repeated = False
@@ -111,7 +109,7 @@ class Relay:
         self._spoke_s = now_s
         self._seen_events = 0
         self._last = b""
-        self._outcome = Outcome.COMPLETED
+        self._outcome = COMPLETED
 
     def begin(self) -> None:
         """Set out. From here on the call ends by itself."""
@@ -287,13 +285,13 @@ class Relay:
         assert pipe is not None
         if pipe.at is WHOLE:
             self._leave_connection()
-            self._end(Outcome.COMPLETED, pipe.usage, last, stop_reason=pipe.stop_reason)
+            self._end(COMPLETED, pipe.usage, last, stop_reason=pipe.stop_reason)
             return
         self._drop_connection()
         pipe.estimate_usage()
         fault = pipe.fault
         assert fault is not None
-        self._end(Outcome.PARTIAL, pipe.usage, last, error_type=fault.error_type)
+        self._end(PARTIAL, pipe.usage, last, error_type=fault.error_type)
 
     # ------------------------------------------------------------ a whole reply
 
@@ -313,8 +311,8 @@ class Relay:
             )
 
     def _collected_all(self) -> None:
-        body = b"".join(self._collected)
-        self._collected = []
+        collected, self._collected = self._collected, []
+        body = collected[0] if len(collected) == 1 else b"".join(collected)
         provider = self._routes[self._tried].provider
         self._connection = None
         if not 200 <= self._status < 300:
@@ -329,7 +327,7 @@ class Relay:
             return
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
-        self._end(Outcome.COMPLETED, reply.usage, reply.body, stop_reason=reply.stop_reason)
+        self._end(COMPLETED, reply.usage, reply.body, stop_reason=reply.stop_reason)
 
     # ------------------------------------------------------------ the client
 
@@ -342,7 +340,7 @@ class Relay:
         if self._pipe is not None:
             self._pipe.estimate_usage()
             usage = self._pipe.usage
-        self._end(Outcome.CLIENT_GONE, usage, b"", status=CLIENT_GONE_STATUS)
+        self._end(CLIENT_GONE, usage, b"", status=CLIENT_GONE_STATUS)
 
     def client_full(self) -> None:
         """Let the provider wait until the client has read."""
@@ -427,13 +425,13 @@ class Relay:
     def _give_up(self, fault: Fault) -> None:
         """No deployment can answer: tell the client, as a status or, if committed, as an event."""
         usage = Usage()
-        outcome = Outcome.HOUSE_ERROR if fault.source is Source.HOUSE else Outcome.UPSTREAM_ERROR
+        outcome = HOUSE_ERROR if fault.source is Source.HOUSE else UPSTREAM_ERROR
         if self._at is STREAMING:
             assert self._pipe is not None
             self._pipe.estimate_usage()
             usage = self._pipe.usage
-            if outcome is Outcome.UPSTREAM_ERROR:
-                outcome = Outcome.PARTIAL
+            if outcome is UPSTREAM_ERROR:
+                outcome = PARTIAL
         if not self._committed:
             self._end(
                 outcome, usage, b"", status=fault.status, error_type=fault.error_type, refusal=fault
@@ -464,7 +462,7 @@ class Relay:
         if self._tab is None:
             self._say_last(refusal)
             return
-        if outcome is Outcome.CLIENT_GONE and self._committed:
+        if outcome is CLIENT_GONE and self._committed:
             status = 200
         entry = self._tab.close(
             outcome,
@@ -481,7 +479,7 @@ class Relay:
             means.books.record(entry, lambda: self._say_last(refusal))
 
     def _say_last(self, refusal: Fault | None = None) -> None:
-        if self._outcome is Outcome.CLIENT_GONE or self._outlet.gone:
+        if self._outcome is CLIENT_GONE or self._outlet.gone:
             return
         if refusal is not None:
             self._outlet.refuse(refusal)

@@ -7,7 +7,7 @@ number of micro-credits: nothing is ever divided or rounded.
 
 from typing import NamedTuple
 
-from proxy.domain.entry import Outcome
+from proxy.domain.entry import CLIENT_GONE, COMPLETED, PARTIAL, Outcome
 from proxy.domain.model import Rates
 from proxy.domain.usage import Usage
 
@@ -38,13 +38,9 @@ def is_charged(outcome: Outcome, output_began: bool) -> bool:
     A client that leaves pays only for what had begun to reach it. Our own failure is never theirs
     to pay, and a provider's is only once it has produced something.
     """
-    match outcome:
-        case Outcome.COMPLETED | Outcome.PARTIAL:
-            return True
-        case Outcome.CLIENT_GONE:
-            return output_began
-        case Outcome.UPSTREAM_ERROR | Outcome.HOUSE_ERROR:
-            return False
+    if outcome is CLIENT_GONE:
+        return output_began
+    return outcome is COMPLETED or outcome is PARTIAL
 
 
 def price(

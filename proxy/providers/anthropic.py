@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from proxy.domain.call import Call, Errand, Headers
+from proxy.domain.call import COUNT, MESSAGE, Call, Headers
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.providers.provider import WholeReply
@@ -75,7 +75,7 @@ class Anthropic:
         else:
             pieces = body.with_model(msgspec.json.encode(upstream_model))
             size = sum(map(len, pieces))
-        is_message = arrival.errand is Errand.MESSAGE
+        is_message = arrival.errand is MESSAGE
         head = [self._message_target if is_message else self._count_target]
         if arrival.query:
             head.append(b"?" + arrival.query)
@@ -96,7 +96,7 @@ class Anthropic:
     def reply(self, call: Call, body: bytes) -> WholeReply:
         """The provider's bytes with the resolved model's name; the count of tokens as it is."""
         try:
-            if call.arrival.errand is Errand.COUNT:
+            if call.arrival.errand is COUNT:
                 read_count(body)
                 return WholeReply(body, Usage(), "")
             reply = read_reply(body)

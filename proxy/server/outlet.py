@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
-from proxy.domain.call import Arrival, Call, Errand
-from proxy.domain.entry import Outcome
+from proxy.domain.call import COUNT, MESSAGE, Arrival, Call
+from proxy.domain.entry import CLIENT_GONE, COMPLETED, Outcome
 from proxy.domain.fault import Fault
 from proxy.gateway.outlet import Reader
 from proxy.ledger.client_label import client_of
@@ -96,7 +96,7 @@ class LaneOutlet:
 
     def answer(self, body: bytes, outcome: Outcome) -> None:
         """One JSON document."""
-        exact = b"x-hatz-count: exact\r\n" if self._arrival.errand is Errand.COUNT else b""
+        exact = b"x-hatz-count: exact\r\n" if self._arrival.errand is COUNT else b""
         self._whole(body, exact)
         self._end(outcome)
 
@@ -131,7 +131,7 @@ class LaneOutlet:
         transport = self._lane.transport
         if transport is None:
             return
-        if outcome is not Outcome.COMPLETED:
+        if outcome is not COMPLETED:
             self._keep_alive = False
         if self._chunked:
             data = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head, len(data), data)
@@ -151,7 +151,7 @@ class LaneOutlet:
             if reader is not None:
                 reader.client_gone()
             self._status = 499
-            self._note(Outcome.CLIENT_GONE)
+            self._note(CLIENT_GONE)
 
     def client_full(self) -> None:
         """The client's transport holds more than it should."""
@@ -200,7 +200,7 @@ class LaneOutlet:
         front = self._front
         arrival = self._arrival
         front.metrics.reply(
-            "messages" if arrival.errand is Errand.MESSAGE else "count_tokens", self._status
+            "messages" if arrival.errand is MESSAGE else "count_tokens", self._status
         )
         if not front.access_log.wanted:
             return

@@ -13,6 +13,14 @@ _TEXT = msgspec.json.Decoder(str)
 _WHOLE = msgspec.json.Decoder(int)
 _SPACE = b" \t\r\n"
 _LIST = ord("[")
+_OPENINGS = {
+    name: b'"%b":' % name.encode()
+    for name in (
+        *("model", "messages", "max_tokens", "stream", "system", "tools", "tool_choice"),
+        *("thinking", "metadata", "temperature", "output_config", "context_management"),
+    )
+}
+"""How the fields that clients send most begin."""
 
 Piece = bytes | memoryview | msgspec.Raw
 
@@ -51,22 +59,20 @@ class Body:
     def _span_if_compact(self) -> tuple[int, int] | None:
         """The walk for a body without space between its parts, as SDKs write it."""
         raw = self.raw
-        found: tuple[int, int] | None = None
-        at = 0
-        mark = b"{"
+        begin = end = 0
+        at = 1
         for key, value in self.fields.items():
-            opening = b'%b"%b":' % (mark, key.encode())
+            opening = _OPENINGS.get(key) or b'"%b":' % key.encode()
             if not raw.startswith(opening, at):
                 return None
             at += len(opening)
-            end = at + len(memoryview(value))
+            size = len(value)
             if key == "model":
-                found = (at, end)
-            at = end
-            mark = b","
+                begin, end = at, at + size
+            at += size + 1
         # No document with these members is shorter than the walk: when nothing is left but the
         # brace, there was no room for a repeated key, and every value stands where it was met.
-        return found if at + 1 == len(raw) else None
+        return (begin, end) if at == len(raw) else None
 
     def _span_if_spaced(self) -> tuple[int, int] | None:
         raw = self.raw
@@ -77,7 +83,7 @@ class Body:
             if at < 0 or not raw.startswith(quoted, at):
                 return None
             at = _after(raw, at + len(quoted), b":")
-            end = at + len(memoryview(value))
+            end = at + len(value)
             if not raw.startswith(memoryview(value), at):
                 return None
             if key == "model":
