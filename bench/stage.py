@@ -299,7 +299,8 @@ class Stage:
         return self._wait_ready(Target(GATEWAY, process, port=port), since)
 
     def _gateway_settings(self, home: pathlib.Path, port: int, scores: Sequence[Score]) -> str:
-        """Everything on: SQLite, ledger, metrics, log. One model for each score and scheme."""
+        """Keys, ledger on SQLite and metrics on; no access log, as nginx and the naive proxy have
+        none either. One model for each score and scheme."""
         parts = [
             "[server]\n"
             'host = "127.0.0.1"\n'
@@ -309,6 +310,8 @@ class Stage:
             f'url = "sqlite:///{home / "gateway.db"}"\n'
             "[counters]\n"
             'url = "memory://"\n'
+            "[observability]\n"
+            "access_log = false\n"
         ]
         for scheme in self.upstream_ports:
             parts.append(

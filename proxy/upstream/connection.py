@@ -86,11 +86,14 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_paused",
         "_plain",
+        "_raw_headers",
         "_reused",
         "_status",
         "_tally",
         "_transport",
         "busy",
+        "on_body",
+        "on_header",
         "since_s",
     )
 
@@ -100,10 +103,14 @@ class Connection(asyncio.Protocol):
         self._freed = freed
         self._closed = closed
         self._transport: asyncio.Transport | None = None
+        # No frame of Python for a header or a piece of the body: the parser fills them in itself.
+        self._raw_headers: dict[bytes, bytes] = {}
+        self.on_header = self._raw_headers.__setitem__
+        self._chunks: list[bytes] = []
+        self.on_body = self._chunks.append
         self._parser = httptools.HttpResponseParser(self)
         self._listener: Listener | None = None
         self._headers: dict[bytes, bytes] = {}
-        self._chunks: list[bytes] = []
         self._status = 0
         self._head_bytes = 0
         self._head_pending = False
@@ -128,7 +135,6 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None and not self.busy
         self.busy = True
         self._listener = listener
-        self._headers = {}
         self._head_bytes = 0
         self._answer_begun = False
         self._answer_whole = False
@@ -244,13 +250,12 @@ class Connection(asyncio.Protocol):
         if self._answer_whole:
             raise ValueError("an answer nobody asked for")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header of the answer."""
-        self._headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         """The head is whole; how the body ends follows from it (RFC 9112 section 6.3)."""
         self._status = self._parser.get_status_code()
+        raw = self._raw_headers
+        self._headers = {name.lower(): value for name, value in raw.items()}
+        raw.clear()
         if self._status < 200:
             return
         self._head_pending = True
@@ -261,14 +266,9 @@ class Connection(asyncio.Protocol):
             and self._status not in (204, 304)
         )
 
-    def on_body(self, data: bytes) -> None:
-        """One piece of the body."""
-        self._chunks.append(data)
-
     def on_message_complete(self) -> None:
         """The answer is whole; a 1xx is not yet the answer."""
         if self._status < 200:
-            self._headers = {}
             self._status = 0
             return
         self._answer_whole = True
