@@ -6,6 +6,7 @@ With the key in memory and a pooled connection at hand the walk runs from the la
 provider's socket without one `await` (performance.md 2.4); an unknown key takes a task.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from proxy.auth.credential import Presented, presented_by
@@ -22,6 +23,7 @@ from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
 from proxy.wire.body import read_body
 
+_LOG = logging.getLogger("proxy.messages")
 _NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
 ASKED_CHARS_MAX = 256
 
@@ -54,7 +56,7 @@ class Messages:
         if caller is None:
             self._tasks.start(self._look_up(arrival, outlet, presented), "look up a key")
         else:
-            self._walk(arrival, outlet, caller)
+            self._set_out(arrival, outlet, caller)
 
     async def _look_up(self, arrival: Arrival, outlet: Outlet, presented: Presented) -> None:
         try:
@@ -62,8 +64,28 @@ class Messages:
         except Fault as fault:
             self._refuse(arrival, outlet, fault)
             return
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(arrival, outlet, bug)
+            return
         if not outlet.gone:
+            self._set_out(arrival, outlet, caller)
+
+    def _set_out(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
+        try:
             self._walk(arrival, outlet, caller)
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(arrival, outlet, bug)
+
+    def _fail(self, arrival: Arrival, outlet: Outlet, bug: Exception) -> None:
+        _LOG.error("[%s] the walk failed", arrival.request_id, exc_info=bug)
+        if not outlet.gone:
+            outlet.refuse(
+                Fault(
+                    Kind.HOUSE,
+                    "The gateway failed. Tell its operator the request id.",
+                    source=Source.HOUSE,
+                )
+            )
 
     def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
         asked = ""

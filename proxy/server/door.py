@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from proxy.domain.call import Arrival, Errand
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.ids import is_request_id
+from proxy.observe.access_log import Line
 from proxy.server.front import Front
 from proxy.server.office import HandlesHttp
 from proxy.server.outlet import LaneOutlet
@@ -429,6 +430,11 @@ class Door(asyncio.Protocol):
         is_gateway = head is None or head.path.startswith(_BASE)
         self.transport.write(whole_refusal(fault, request_id, anthropic=is_gateway))
         front.metrics.reply("door", fault.status)
+        if front.access_log.wanted:
+            method = head.method.decode("ascii", "replace") if head is not None else "-"
+            path = head.path.decode("ascii", "replace")[:500] if head is not None else "-"
+            at = int(front.wall() * 1000)
+            front.access_log.note(Line(at, request_id, method, path, fault.status, 0))
         self._parts = []
         self._chunked = None
         self._held = b""

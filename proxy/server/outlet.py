@@ -128,6 +128,7 @@ class LaneOutlet:
 
     def end_stream(self, data: bytes, outcome: Outcome) -> None:
         """The last events and the end of the body."""
+        assert data, "an empty chunk would end the body before its end"
         transport = self._lane.transport
         if transport is None:
             return

@@ -198,3 +198,20 @@ async def test_routes_are_swapped_under_running_calls():
     wire.body(TEXT)
     house.books.flush()
     assert client.streamed == renamed(TEXT) and wire.held is Held.LEFT
+
+
+async def test_a_bug_in_the_walk_is_a_500_and_not_silence():
+    for warm in (False, True):
+        house = await (known() if warm else opened())
+        house.walk.routes = None  # what a bug looks like from here
+        client = house.ask(ask())
+        await until(lambda client=client: client.refused is not None)
+        assert client.refused.kind is Kind.HOUSE and client.refused.source is Source.HOUSE
+
+
+async def test_a_bug_in_the_store_is_a_500_and_not_silence():
+    house = await opened()
+    house.keys.open = None  # awaiting it fails with what no store raises
+    client = house.ask(ask())
+    await until(lambda: client.refused is not None)
+    assert client.refused.kind is Kind.HOUSE
