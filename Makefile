@@ -18,7 +18,7 @@ setup: $(VENV)/.installed-dev  ## install everything the other targets need
 	@echo "installed in $(VENV)"
 
 test: check clients  ## everything that must pass; installs what is missing
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: style types floors  ## format, lint, types, import contracts
 

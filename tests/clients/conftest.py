@@ -39,7 +39,8 @@ def drives(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Seen]]]:
     """Every client some selected test asks for, already on its way."""
-    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    items = [item for item in request.session.items if "clients" in item.keywords]
+    params = [item.callspec.params for item in items if hasattr(item, "callspec")]
     asked = sorted({p["seen"] for p in params if "seen" in p})
     missing = {folder_of(c) for c in asked if not (folder_of(c) / ".stamp").exists()}
     if missing:

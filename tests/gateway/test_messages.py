@@ -85,7 +85,9 @@ class House:
         gate = Gate(self.keys, SECRET, keys_cached_max=10)
         self.walk = Messages(gate, self.shelf, {MODEL.id: [route]}, means, self.tasks)
 
-    def ask(self, body: bytes, *, key: bytes = KEY, **headers: bytes) -> Client:
+    def ask(
+        self, body: bytes, *, key: bytes = KEY, counts: bool = False, **headers: bytes
+    ) -> Client:
         names = {name.replace("_", "-").encode(): value for name, value in headers.items()}
         arrival = Arrival(
             Errand.MESSAGE,
@@ -97,7 +99,7 @@ class House:
             1_000,
             0.0,
         )
-        client = Client(self.books, counts=False)
+        client = Client(self.books, counts=counts)
         self.walk.begin(arrival, client)
         return client
 
@@ -204,7 +206,7 @@ async def test_a_bug_in_the_walk_is_a_500_and_not_silence():
     for warm in (False, True):
         house = await (known() if warm else opened())
         house.walk.routes = None  # what a bug looks like from here
-        client = house.ask(ask())
+        client = house.ask(ask(), counts=True)
         await until(lambda client=client: client.refused is not None)
         assert client.refused.kind is Kind.HOUSE and client.refused.source is Source.HOUSE
 
@@ -212,6 +214,6 @@ async def test_a_bug_in_the_walk_is_a_500_and_not_silence():
 async def test_a_bug_in_the_store_is_a_500_and_not_silence():
     house = await opened()
     house.keys.open = None  # awaiting it fails with what no store raises
-    client = house.ask(ask())
+    client = house.ask(ask(), counts=True)
     await until(lambda: client.refused is not None)
     assert client.refused.kind is Kind.HOUSE
