@@ -7,7 +7,6 @@ what most Python gateways do between their two sockets. No keys, no limits, no l
 """
 
 import asyncio
-import gc
 import ssl
 import sys
 
@@ -31,7 +30,8 @@ def application(upstream: str, certificate: str | None = None) -> web.Applicatio
         context = ssl.create_default_context(cafile=certificate) if certificate else True
         app[session_key] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=context),
-            timeout=aiohttp.ClientTimeout(total=None),
+            # As nginx and the gateway have: no bound on the whole, one on each silence.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300),
             auto_decompress=False,
         )
         yield
@@ -71,7 +71,6 @@ async def _serve(routes: list[str]) -> None:
 
 def main() -> None:
     """Run as a process of its own."""
-    gc.freeze()
     try:
         uvloop.run(_serve(sys.argv[1:]))
     except KeyboardInterrupt:
