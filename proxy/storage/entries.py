@@ -7,6 +7,8 @@ without asking what arrived. Columns are the fields of `Entry` and `Refusal` by 
 import datetime as dt
 import os
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -37,10 +39,9 @@ class UsageSum(NamedTuple):
 
 
 _ENTRY = ", ".join(Entry.__struct_fields__)
-_INSERT_ENTRY = (
-    f"INSERT INTO entries ({_ENTRY}) VALUES ({', '.join('?' * len(Entry.__struct_fields__))})"
-    " ON CONFLICT (event_id) DO NOTHING"
-)
+ROWS_PER_STATEMENT = 100
+"""A driver gives up the interpreter for each statement it runs and then waits to get it back: row by
+row, the two threads disturb each other more than the rows cost."""
 _REFUSAL = ", ".join(Refusal.__struct_fields__)
 _INSERT_REFUSAL = (
     f"INSERT INTO refusals (id, {_REFUSAL})"
@@ -81,7 +82,14 @@ class Entries:
 
     async def insert(self, entries: Sequence[Entry]) -> None:
         """Add rows in one transaction, leaving out those whose `event_id` is there already."""
-        await self._database.run_many(_INSERT_ENTRY, list(map(astuple, entries)))
+        rows = list(map(astuple, entries))
+        await self._database.run(
+            [
+                (_insert(len(some)), list(chain.from_iterable(some)))
+                for start in range(0, len(rows), ROWS_PER_STATEMENT)
+                if (some := rows[start : start + ROWS_PER_STATEMENT])
+            ]
+        )
 
     async def by_request_id(self, request_id: str) -> list[Entry]:
         """All rows of a request id, oldest first; a client's retries share one."""
@@ -129,6 +137,16 @@ class Entries:
             f"SELECT {_REFUSAL} FROM refusals WHERE request_id = ? ORDER BY at, id", (request_id,)
         )
         return [_loaded(Refusal, row) for row in rows]
+
+
+@lru_cache(maxsize=ROWS_PER_STATEMENT)
+def _insert(rows: int) -> str:
+    """The statement for so many rows."""
+    row = f"({', '.join('?' * len(Entry.__struct_fields__))})"
+    return (
+        f"INSERT INTO entries ({_ENTRY}) VALUES {', '.join([row] * rows)}"
+        " ON CONFLICT (event_id) DO NOTHING"
+    )
 
 
 def _loaded(kind: type[_T], row: Row) -> _T:
