@@ -17,8 +17,8 @@ def make_id(prefix: str, noise: bytes) -> str:
 
 
 class CountedIds:
-    """Ids of one process: noise of its own, then a count of even width. Cheaper than noise each, and
-    each sorts behind the one before it: an index is appended to, not stirred."""
+    """Ids of one process: noise of its own, then a count of even width. Cheaper than noise each,
+    and each sorts behind the one before it: an index is appended to, not stirred."""
 
     __slots__ = ("_count", "_prefix")
 

@@ -40,8 +40,8 @@ class UsageSum(NamedTuple):
 
 _ENTRY = ", ".join(Entry.__struct_fields__)
 ROWS_PER_STATEMENT = 100
-"""A driver gives up the interpreter for each statement it runs and then waits to get it back: row by
-row, the two threads disturb each other more than the rows cost."""
+"""A driver gives up the interpreter for each statement it runs and then waits to get it back: row
+by row, the two threads disturb each other more than the rows cost."""
 _REFUSAL = ", ".join(Refusal.__struct_fields__)
 _INSERT_REFUSAL = (
     f"INSERT INTO refusals (id, {_REFUSAL})"
