@@ -47,7 +47,7 @@ class Headers(dict[bytes, bytes]):
         return "" if value is None else value.decode("ascii", "replace")
 
 
-class Arrival(msgspec.Struct):
+class Arrival(msgspec.Struct, gc=False):
     """One gateway request, whole and unread.
 
     `received_ms` is Unix milliseconds, `clock_s` the monotonic clock at the same instant. Header
@@ -64,7 +64,7 @@ class Arrival(msgspec.Struct):
     clock_s: float
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """An admitted request: who, what, and the head of the body. The body stays bytes."""
 
     arrival: Arrival

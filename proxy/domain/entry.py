@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 COMPLETED, UPSTREAM_ERROR, PARTIAL, CLIENT_GONE, HOUSE_ERROR = Outcome
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(msgspec.Struct, array_like=True, gc=False):
     """An array on disk, half the bytes of an object: new fields go to the end, with a default, so
     that a row written by the release before can still be read.
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Refusal(msgspec.Struct, frozen=True, array_like=True):
+class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The support record of a refused request; it is no usage and costs nothing (domain.md 10, 18).
 
     `at` is Unix milliseconds. `client` is the client's label, `path` the route without its query.

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Usage(msgspec.Struct):
+class Usage(msgspec.Struct, gc=False):
     """Tokens as the provider reports them. `input_tokens` excludes everything read from or written
     to a prompt cache; `output_tokens` includes thinking (client-contract.md 8.2)."""
 

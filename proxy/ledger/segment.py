@@ -23,7 +23,7 @@ WINDOW_BYTES = 1 << 18
 SUFFIX = ".jsonl"
 
 
-class Line(msgspec.Struct, omit_defaults=True):
+class Line(msgspec.Struct, omit_defaults=True, gc=False):
     """What a line can hold: the journal writes exactly one of the two."""
 
     entry: Entry | None = None

@@ -11,7 +11,7 @@ LINES_HELD_MAX = 10_000
 CLIENT_CHARS_MAX = 200
 
 
-class Line(msgspec.Struct, omit_defaults=True):
+class Line(msgspec.Struct, omit_defaults=True, gc=False):
     """`at` is Unix milliseconds; `model` is what was served, `asked` what the client named."""
 
     at: int

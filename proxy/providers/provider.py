@@ -17,7 +17,7 @@ from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 
 
-class WholeReply(msgspec.Struct):
+class WholeReply(msgspec.Struct, gc=False):
     """A reply that was not streamed, ready for the client."""
 
     body: bytes

@@ -210,33 +210,22 @@ class LaneOutlet:
         path = arrival.path.decode("ascii", "replace")
         client_of(arrival.headers)
         client = arrival.headers.user_agent
-        if call is None:
-            line = Line(
-                arrival.received_ms,
-                arrival.request_id,
-                "POST",
-                path,
-                self._status,
-                ms,
-                client,
-                outcome,
-            )
-        else:
-            line = Line(
-                arrival.received_ms,
-                arrival.request_id,
-                "POST",
-                path,
-                self._status,
-                ms,
-                client,
-                outcome,
-                call.asked,
-                call.model.id,
-                call.via,
-                call.streamed,
-                call.caller.user_id,
-            )
+        line = Line(
+            arrival.received_ms,
+            arrival.request_id,
+            "POST",
+            path,
+            self._status,
+            ms,
+            client,
+            outcome,
+        )
+        if call is not None:
+            line.asked = call.asked
+            line.model = call.model.id
+            line.via = call.via
+            line.streamed = call.streamed
+            line.user_id = call.caller.user_id
         front.access_log.note(line)
 
 

@@ -7,6 +7,7 @@ forms survive, and prompt-cache prefixes with them (translation.md D2).
 import msgspec
 
 from proxy.domain.fault import Fault, Kind
+from proxy.wire.top_level import with_value
 
 _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
@@ -49,7 +50,7 @@ class Body:
         """
         span = self._span_of_model()
         if span is None:
-            return self._rewritten(name)
+            return with_value(self.fields, "model", name)
         view = memoryview(self.raw)
         return [view[: span[0]], name, view[span[1] :]]
 
@@ -92,16 +93,6 @@ class Body:
         # Every step so far was a step of the true parse, so a colon follows each key, and a comma
         # or the end each value. A comma after the last one means a key that has not been seen.
         return found if at < 0 else None
-
-    def _rewritten(self, name: bytes) -> list[bytes | memoryview]:
-        pieces: list[bytes | memoryview] = []
-        opening = b"{"
-        for key, value in self.fields.items():
-            pieces.append(opening + msgspec.json.encode(key) + b":")
-            pieces.append(name if key == "model" else memoryview(value))
-            opening = b","
-        pieces.append(b"}")
-        return pieces
 
 
 def _after(raw: bytes, at: int, mark: bytes) -> int:

@@ -7,6 +7,7 @@ Counts merge per field: a value that is null or absent never overwrites one that
 import msgspec
 
 from proxy.domain.usage import Usage
+from proxy.wire.top_level import with_value
 
 
 class _CacheCreation(msgspec.Struct):
@@ -116,12 +117,4 @@ def with_reply_model(body: bytes, reply: Reply, name: bytes) -> bytes:
     at = body.find(needle, 0, 512)
     if at >= 0 and body.find(b'"content"', 0, at) < 0 and body.find(b"{", 1, at) < 0:
         return body[: at + 8] + name + body[at + len(needle) :]
-    fields = _TOP.decode(body)
-    pieces: list[bytes | memoryview] = []
-    opening = b"{"
-    for key, value in fields.items():
-        pieces.append(opening + msgspec.json.encode(key) + b":")
-        pieces.append(name if key == "model" else memoryview(value))
-        opening = b","
-    pieces.append(b"}")
-    return b"".join(pieces)
+    return b"".join(with_value(_TOP.decode(body), "model", name))

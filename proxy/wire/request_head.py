@@ -16,7 +16,7 @@ LENGTH_DIGITS_MAX = 18
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=[ \t]*\r\n)", re.IGNORECASE)
 
 
-class RequestHead(msgspec.Struct):
+class RequestHead(msgspec.Struct, gc=False):
     """`path` has no query and no slash at its end; `body_bytes` is -1 for a chunked body."""
 
     method: bytes
