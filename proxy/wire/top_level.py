@@ -6,9 +6,7 @@ Every other value's bytes stay as they were, each key stands once, nothing is co
 import msgspec
 
 
-def with_value(
-    fields: dict[str, msgspec.Raw], key: str, value: bytes
-) -> list[bytes | memoryview]:
+def with_value(fields: dict[str, msgspec.Raw], key: str, value: bytes) -> list[bytes | memoryview]:
     """The object in pieces; `value` is JSON."""
     pieces: list[bytes | memoryview] = []
     opening = b"{"
