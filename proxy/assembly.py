@@ -52,7 +52,7 @@ from proxy.server.models import ModelPages
 from proxy.server.office import Office
 from proxy.server.routes import application
 from proxy.server.welcome import WelcomePages
-from proxy.storage.changes import KEYS, MODELS, PEOPLE, PREFERENCES, Changes
+from proxy.storage.changes import MODELS, PREFERENCES, Changes
 from proxy.storage.entries import Entries
 from proxy.storage.keys import Keys
 from proxy.storage.models import ModelSwitches
@@ -334,10 +334,7 @@ class House:
                 versions = await self._changes.versions()
                 if versions.get(PREFERENCES) != self._versions.get(PREFERENCES):
                     self._maps.invalidate()
-                if any(
-                    versions.get(topic) != self._versions.get(topic)
-                    for topic in (PEOPLE, KEYS, PREFERENCES, MODELS)
-                ):
+                if versions != self._versions:
                     self._gate.forget()
                 await self._shelf.refresh(versions.get(MODELS, 0))
                 self._versions = versions
@@ -351,6 +348,12 @@ class House:
             await asyncio.sleep(HOUSEKEEPING_S)
             self._access_log.flush()
             self._metrics.journal_lost = self._journal.lost
+            self._metrics.upstream_connections = sum(
+                [pool.open_count for pool in self._pools.values()]
+            )
+            self._metrics.upstream_waiting = sum(
+                [pool.waiting_count for pool in self._pools.values()]
+            )
             self._metrics.journal_healthy = int(self._journal.healthy)
             if self.settings.server.workers > 1:
                 self._board.publish()

@@ -177,13 +177,16 @@ class Relay:
             )
         self._collected = []
         self._collected_bytes = 0
-        is_good = 200 <= status < 300
-        if is_good and self._call.streamed and _is_event_stream(headers):
+        if self._is_good and self._call.streamed and _is_event_stream(headers):
             self._at = HOLDING
             self._pipe = self._routes[self._tried].provider.pipe(self._call)
             return
         self._at = COLLECTING
         self._headers = headers
+
+    @property
+    def _is_good(self) -> bool:
+        return 200 <= self._status < 300
 
     def body_received(self, data: bytes) -> None:
         """The next bytes of the answer; the hot path of the whole program."""
@@ -227,7 +230,7 @@ class Relay:
             self._attempt()
         elif self._at is ASKED:
             self._try_other(_broken_off())
-        elif self._at is COLLECTING and not 200 <= self._status < 300:
+        elif self._at is COLLECTING and not self._is_good:
             self._collected_all()  # its status says enough
         elif self._at is HOLDING or self._at is COLLECTING:
             # The provider had begun to answer: a second generation is not ours to start.
@@ -298,8 +301,7 @@ class Relay:
     def _collect(self, data: bytes) -> None:
         self._collected.append(data)
         self._collected_bytes += len(data)
-        is_good = 200 <= self._status < 300
-        bound = self._means.patience.reply_bytes_max if is_good else REFUSAL_BYTES_MAX
+        bound = self._means.patience.reply_bytes_max if self._is_good else REFUSAL_BYTES_MAX
         if self._collected_bytes > bound:
             self._drop_connection()
             self._give_up(
@@ -315,7 +317,7 @@ class Relay:
         body = collected[0] if len(collected) == 1 else b"".join(collected)
         provider = self._routes[self._tried].provider
         self._connection = None
-        if not 200 <= self._status < 300:
+        if not self._is_good:
             self._try_other(provider.fault(self._status, self._headers, body, self._means.wall()))
             return
         try:

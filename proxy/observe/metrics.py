@@ -80,6 +80,8 @@ class Metrics(msgspec.Struct):
     stale_retries: int = 0
     open_connections: int = 0
     open_streams: int = 0
+    upstream_connections: int = 0
+    upstream_waiting: int = 0
     journal_lost: int = 0
     journal_healthy: int = 1
 
@@ -124,6 +126,8 @@ class Metrics(msgspec.Struct):
         self.stale_retries += other.stale_retries
         self.open_connections += other.open_connections
         self.open_streams += other.open_streams
+        self.upstream_connections += other.upstream_connections
+        self.upstream_waiting += other.upstream_waiting
         self.journal_lost += other.journal_lost
         self.journal_healthy = min(self.journal_healthy, other.journal_healthy)
 
@@ -177,6 +181,10 @@ class _Families(Collector):
         )
         yield _counter("hatz_journal_lost", "Ledger entries lost.", metrics.journal_lost)
         yield _gauge("hatz_open_connections", "Client connections.", metrics.open_connections)
+        yield _gauge(
+            "hatz_upstream_connections", "Connections to providers.", metrics.upstream_connections
+        )
+        yield _gauge("hatz_upstream_waiting", "Calls that wait for one.", metrics.upstream_waiting)
         yield _gauge("hatz_open_streams", "Calls being relayed.", metrics.open_streams)
         yield _gauge(
             "hatz_journal_healthy", "1 while the ledger is written.", metrics.journal_healthy

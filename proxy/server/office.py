@@ -7,7 +7,7 @@ next request on the connection may go either way.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from aiohttp import web
 
@@ -36,6 +36,7 @@ class HandlesHttp(Protocol):
     def resume_writing(self) -> None: ...
 
 
+@runtime_checkable
 class Answered(Protocol):
     """A door whose request is with aiohttp."""
 
@@ -66,8 +67,8 @@ class _Worded(web.RequestHandler):
         if status >= 500:
             _LOG.error("aiohttp failed", exc_info=exc)
             fault = Fault(Kind.HOUSE, "The gateway failed.", source=Source.HOUSE)
-        door = self.transport.get_protocol() if self.transport is not None else None
-        request_id = getattr(door, "office_request_id", "")
+        door: object = self.transport.get_protocol() if self.transport is not None else None
+        request_id = door.office_request_id if isinstance(door, Answered) else ""
         response = web.Response(
             body=anthropic_body(fault, request_id),
             status=fault.status,
@@ -119,7 +120,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     await response.prepare(request)
     await response.write_eof()
     transport = request.transport
-    door = transport.get_protocol() if transport is not None else None
-    if isinstance(door, asyncio.Protocol) and hasattr(door, "office_answered"):
+    door: object = transport.get_protocol() if transport is not None else None
+    if isinstance(door, Answered):
         door.office_answered(keep_alive=bool(response.keep_alive))
     return response

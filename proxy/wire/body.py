@@ -23,8 +23,6 @@ _OPENINGS = {
 }
 """How the fields that clients send most begin."""
 
-Piece = bytes | memoryview | msgspec.Raw
-
 
 class Body:
     """A request body with its top level read. `model` is the name as the client wrote it."""
