@@ -95,9 +95,9 @@ def read_lines(chunk: bytes) -> Batch:
 
 def _read_at_once(chunk: bytes) -> Batch | None:
     """A window of lines in one call of the decoder, which takes half the time; None where that
-    does not work, because one of them is torn, blank or there are too many."""
+    does not work, because one of them is torn or there are too many."""
     stop = chunk.rfind(b"\n", 0, WINDOW_BYTES) + 1
-    if stop == 0 or b"\n\n" in chunk[:stop]:
+    if stop == 0:
         return None
     try:
         lines = _decoder.decode_lines(chunk[:stop])

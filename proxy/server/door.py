@@ -24,6 +24,7 @@ from proxy.server.front import Front
 from proxy.server.office import HandlesHttp
 from proxy.server.outlet import LaneOutlet
 from proxy.server.refusal import whole_refusal
+from proxy.sockets.direct import DirectWriter
 from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
 from proxy.wire.request_head import HeadReader, RequestHead
@@ -93,11 +94,13 @@ class Door(asyncio.Protocol):
         "_unsent_bytes",
         "office_request_id",
         "transport",
+        "writer",
     )
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self.transport: asyncio.Transport | None = None
+        self.writer: DirectWriter | None = None
         self._at = HEAD
         self._deadline_s = inf
         self._body_end_s = inf
@@ -126,6 +129,7 @@ class Door(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         front = self._front
         self.transport = transport
+        self.writer = DirectWriter(transport)
         transport.set_write_buffer_limits(high=front.limits.held_bytes_max)
         front.doors.add(self)
         front.metrics.open_connections += 1
@@ -142,6 +146,9 @@ class Door(asyncio.Protocol):
         front = self._front
         self._at = CLOSED
         self.transport = None
+        if self.writer is not None:
+            self.writer.lost()
+            self.writer = None
         front.doors.discard(self)
         front.metrics.open_connections -= 1
         front.wheel.unwatch(self)

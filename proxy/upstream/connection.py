@@ -9,19 +9,22 @@ All of one read is told in one go, in order: head, body, end. Nothing is awaited
 import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol, cast
 
 import httptools
 
+from proxy.sockets.direct import DirectWriter
 from proxy.wire.http import Piece
 
 HEAD_BYTES_MAX = 65536
 DRAIN_BYTES_MAX = 65536
-SIZE_DIGITS_MAX = 3
+FRAME_BYTES_MAX = 4096
+"""A larger chunk takes the long way, which is no longer for it."""
 
-_SIZE_OF = {b"%x" % size: size for size in range(1, 1 << 4 * SIZE_DIGITS_MAX)}
 _BLANK = b"\n\n"
 _BLANK_AND_CHUNK_END = b"\n\n\r\n"
+_NONE: dict[int, bytes] = {}
 
 
 class Broken(Enum):
@@ -71,7 +74,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer_begun",
         "_answer_whole",
-        "_at_chunk",
         "_chunks",
         "_closed",
         "_drained_bytes",
@@ -83,14 +85,16 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_listener",
         "_may_stay",
+        "_openings",
+        "_openings_now",
         "_parser",
         "_paused",
-        "_plain",
         "_raw_headers",
         "_reused",
         "_status",
         "_tally",
         "_transport",
+        "_writer",
         "busy",
         "on_body",
         "on_header",
@@ -103,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._freed = freed
         self._closed = closed
         self._transport: asyncio.Transport | None = None
+        self._writer: DirectWriter | None = None
         # No frame of Python for a header or a piece of the body: the parser fills them in itself.
         self._raw_headers: dict[bytes, bytes] = {}
         self.on_header = self._raw_headers.__setitem__
@@ -116,9 +121,10 @@ class Connection(asyncio.Protocol):
         self._head_pending = False
         self._answer_begun = False
         self._answer_whole = False
-        self._at_chunk = False
-        self._forward: Callable[[bytes], None] | None = None
-        self._plain = b""
+        # How a read of so many bytes must begin to be forwarded. `_openings` is empty unless the
+        # stream is forwarded, `_openings_now` also unless its next bytes begin a chunk.
+        self._openings = self._openings_now = _NONE
+        self._forward: Callable[[bytes], None]
         self._tally: Tally
         self._ends_at_eof = False
         self._may_stay = False
@@ -132,26 +138,26 @@ class Connection(asyncio.Protocol):
 
     def ask(self, request: Sequence[Piece], listener: Listener) -> None:
         """Send a whole request; the answer goes to `listener`."""
-        assert self._transport is not None and not self.busy
+        assert self._writer is not None and not self.busy
         self.busy = True
         self._listener = listener
         self._head_bytes = 0
         self._answer_begun = False
         self._answer_whole = False
         self._ends_at_eof = False
-        self._transport.writelines(request)
+        self._writer.write_all(request)
 
     def forward(self, write: Callable[[bytes], None], plain: bytes, tally: Tally) -> None:
         """From now on a read that is exactly one chunk, whose data begins with `plain` and holds
         one blank line, at its end, goes to `write` as it is, frame and all, and is counted."""
         self._forward = write
-        self._plain = b"\r\n" + plain
+        self._openings = _frame_openings(plain)
         self._tally = tally
 
     def leave(self) -> None:
         """The listener has what it wants: read the rest of the answer, if little, then be free."""
         self._listener = None
-        self._forward = None
+        self._openings = self._openings_now = _NONE
         self._drained_bytes = 0
         self.since_s = 0.0
         self.resume()
@@ -159,7 +165,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the exchange and the connection with it; the listener is told nothing more."""
         self._listener = None
-        self._forward = None
+        self._openings = self._openings_now = _NONE
         if self._transport is not None:
             self._transport.abort()
 
@@ -192,25 +198,25 @@ class Connection(asyncio.Protocol):
         # uvloop's transports are no subclasses of asyncio's, but have all their methods.
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
+        self._writer = DirectWriter(transport)
 
     def data_received(self, data: bytes) -> None:
         """One read: parse it, then tell the listener."""
-        if self._at_chunk and self._forward is not None:
-            # Most reads of a stream are one chunk with one event, because providers send each for
-            # itself: such a read goes to the client as it is, and llhttp, which waits for a chunk
-            # before and after, need not see it. Half the cost of an event outside the kernel.
-            end = data.find(b"\r", 0, SIZE_DIGITS_MAX + 1)
-            size = len(data)
-            if (
-                data.startswith(self._plain, end)
-                and data.endswith(_BLANK_AND_CHUNK_END)
-                and data.find(_BLANK, end) == size - 4
-                and _SIZE_OF.get(data[:end]) == size - end - 4
-            ):
-                self._tally.passed_bytes += size
-                self._tally.passed_events += 1
-                self._forward(data)
-                return
+        # Most reads of a stream are one chunk with one event, because providers send each for
+        # itself: such a read goes to the client as it is, and llhttp, which waits for a chunk
+        # before and after, need not see it. Half the cost of an event outside the kernel.
+        opening = self._openings_now.get(len(data))
+        if (
+            opening is not None
+            and data.startswith(opening)
+            and data.endswith(_BLANK_AND_CHUNK_END)
+            and data.find(_BLANK) == len(data) - len(_BLANK_AND_CHUNK_END)
+        ):
+            tally = self._tally
+            tally.passed_bytes += len(data)
+            tally.passed_events += 1
+            self._forward(data)
+            return
         if not self.busy:
             self.abort()  # an answer nobody asked for
             return
@@ -231,6 +237,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of the connection is the end of an answer that states no length."""
         self._transport = None
+        if self._writer is not None:
+            self._writer.lost()
         listener, self._listener = self._listener, None
         was_busy, self.busy = self.busy, False
         self._closed(self)
@@ -289,9 +297,7 @@ class Connection(asyncio.Protocol):
         chunks = self._chunks
         # Do the next bytes begin a chunk? The last piece of a body ends in a blank line and so does
         # the read, but for the line end that closes a chunk: behind the piece came nothing else.
-        self._at_chunk = bool(
-            chunks and chunks[-1].endswith(_BLANK) and read.endswith(_BLANK_AND_CHUNK_END)
-        )
+        at_chunk = chunks and chunks[-1].endswith(_BLANK) and read.endswith(_BLANK_AND_CHUNK_END)
         if chunks:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()
@@ -302,6 +308,7 @@ class Connection(asyncio.Protocol):
                     return
             else:
                 listener.body_received(data)
+        self._openings_now = self._openings if at_chunk else _NONE
         if self._answer_whole and self.busy:
             self._end()
 
@@ -311,8 +318,7 @@ class Connection(asyncio.Protocol):
         self._reused = True
         self._status = 0
         self._head_bytes = 0
-        self._at_chunk = False
-        self._forward = None
+        self._openings = self._openings_now = _NONE
         if self._paused:
             self.resume()
         if listener is not None:
@@ -332,3 +338,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         if listener is not None:
             listener.answer_broken(why)
+
+
+@lru_cache(maxsize=8)
+def _frame_openings(plain: bytes) -> dict[int, bytes]:
+    """By the size of a whole chunk, frame and all, how it begins if its data begins with `plain`.
+
+    A chunk of another length than its bytes, or with its length written in another way, does not
+    begin so and takes the long way.
+    """
+    openings = {}
+    for size in range(len(plain), FRAME_BYTES_MAX):
+        line = b"%x\r\n" % size
+        openings[len(line) + size + 2] = line + plain
+    return openings

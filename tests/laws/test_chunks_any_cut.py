@@ -21,8 +21,14 @@ DELTA = b"event: content_block_delta\ndata: {}\n\n"
 class Wire:
     """A transport that takes what it is given."""
 
-    def writelines(self, pieces: object) -> None:
-        """A request."""
+    def write(self, data: object) -> None:
+        """A part of a request."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str) -> None:
+        """No socket: what is written goes through the transport."""
 
     def is_closing(self) -> bool:
         return False

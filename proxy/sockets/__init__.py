@@ -1,0 +1,1 @@
+"""Ways to a socket that a transport does not offer."""
