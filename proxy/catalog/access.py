@@ -1,7 +1,7 @@
 """Which models a caller may see: the one rule behind lists, resolution and suggestions.
 
 A model is hidden by the operator (its switch), by the tenant or by the role (both are in
-`Caller.disabled_models`). Hidden and unknown must look alike to the caller (domain.md 4.2).
+`Caller.disabled_models`), or because the tenant's package has a list that lacks it. Hidden and unknown must look alike to the caller (domain.md 4.2).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,9 @@ from proxy.domain.model import Model
 
 def may_use(model: Model, caller: Caller) -> bool:
     """Is this model there at all for this caller?"""
-    return model.enabled and model.id not in caller.disabled_models
+    if not model.enabled or model.id in caller.disabled_models:
+        return False
+    return caller.allowed_models is None or model.id in caller.allowed_models
 
 
 def switched(models: Iterable[Model], switches: Mapping[str, bool]) -> tuple[Model, ...]:

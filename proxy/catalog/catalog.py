@@ -133,9 +133,9 @@ class Catalog:
 
     def visible(self, caller: Caller) -> tuple[Model, ...]:
         """The models this caller may use, by developer, then newest first."""
-        if not caller.disabled_models:
+        if not caller.disabled_models and caller.allowed_models is None:
             return self._enabled
-        return tuple([model for model in self._enabled if model.id not in caller.disabled_models])
+        return tuple([model for model in self._enabled if may_use(model, caller)])
 
     def current(self, family: str, caller: Caller) -> Model | None:
         """What a family's alias means for this caller while no mapping applies."""
@@ -150,7 +150,8 @@ class Catalog:
         visible = self.visible(caller)
         if len(asked) > SUGGESTED_NAME_CHARS_MAX or len(visible) > SUGGESTED_FROM_MODELS_MAX:
             return ()
-        key = (asked, caller.disabled_models & self.ids)
+        allowed = self.ids if caller.allowed_models is None else self.ids & caller.allowed_models
+        key = (asked, allowed - caller.disabled_models)
         close = self._suggestions.get(key)
         if close is None:
             close = _closest(read_name(asked), visible)

@@ -6,9 +6,11 @@ repeats a value that might hold a secret pasted into the wrong place: keys, URLs
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -18,6 +20,7 @@ from proxy.config.settings import (
     Auth,
     Counters,
     Ledger,
+    Limits,
     Observability,
     Provider,
     Server,
@@ -25,6 +28,7 @@ from proxy.config.settings import (
     WebSearch,
 )
 from proxy.domain.model import FAMILIES, Deployment, Model, Rates
+from proxy.domain.terms import Burst, Step
 
 Finding = tuple[Place, str]
 """A place in the configuration, and what is wrong there."""
@@ -56,6 +60,8 @@ def value_fault(owner: type[msgspec.Struct], name: str, value: object) -> str | 
     if isinstance(value, str):
         rule = _TEXT_RULES.get((owner, name))
         return rule(value) if rule else None
+    if owner in (Burst, Step) and isinstance(value, int | float) and value <= 0:
+        return "expected more than 0; leave it out for no limit"
     if isinstance(value, int) and value > WHOLE_NUMBER_MAX:
         return f"expected a whole number, {WHOLE_NUMBER_MAX} or less"
     if isinstance(value, int) and (owner, name) in _COUNTS and value < 1:
@@ -111,6 +117,14 @@ def _server_url(text: str, schemes: Sequence[str], wanted: str) -> str | None:
     return None if parts.scheme in schemes and host else f"expected {wanted}"
 
 
+def _time_zone(text: str) -> str | None:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "expected a time zone such as UTC or Europe/Berlin"
+    return None
+
+
 def _secret_reference(text: str) -> str | None:
     return reference_fault(text) if text else None
 
@@ -142,6 +156,7 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Server, "public_url"): _web_address_or_empty,
     (Storage, "url"): _storage_url,
     (Counters, "url"): _counters_url,
+    (Limits, "time_zone"): _time_zone,
     (WebSearch, "base_url"): _web_address,
     (WebSearch, "api_key"): _secret_reference,
     (Observability, "otlp_endpoint"): _web_address_or_empty,
@@ -174,6 +189,22 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
             yield path, f"`base_url` is missing: wire {wire} must be told where the provider is"
     elif owner is WebSearch and table.get("enabled") is True and table.get("api_key") == "":
         yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
+    elif owner is Limits:
+        yield from _ladder(table, path)
+
+
+def _ladder(table: Table, path: Place) -> Iterator[Finding]:
+    """Each step later than the one before it; from each on more is restricted than before."""
+    ratio, multiplier = 0.0, math.inf
+    for step in _tables(table.get("ladder")):
+        at, bound = step.get("ratio"), step.get("multiplier")
+        if isinstance(at, int | float):
+            if at <= ratio:
+                yield (*path, "ladder"), "each `ratio` must be larger than the one before it, and 0"
+            ratio = at
+        if isinstance(bound, int | float) and bound >= multiplier:
+            yield (*path, "ladder"), "each `multiplier` must be smaller than the one before it"
+        multiplier = bound if isinstance(bound, int | float) else -math.inf
 
 
 def _model(table: Table, path: Place) -> Iterator[Finding]:

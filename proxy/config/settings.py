@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from proxy.domain.model import Model
+from proxy.domain.model import REFERENCE_RATES, Model, Rates
+from proxy.domain.terms import DEFAULT_LADDER, NO_BURST_LIMIT, Burst, Ladder
 
 Count = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=1, le=60_000)]
@@ -85,6 +86,35 @@ class Counters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return f"Counters(url={without_password(self.url)!r})"
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much and how fast, where a package, tenant or role does not say otherwise."""
+
+    time_zone: str = "UTC"
+    """The zone whose calendar months allowances are for, such as `Europe/Berlin`."""
+    ladder: Ladder = DEFAULT_LADDER
+    """What is restricted once a tenant's allowance is used, in steps: from `ratio` of it on, models
+    of at least `multiplier`; without one everything that is not of the base level."""
+    hard_stop: bool = False
+    """Restrict every model as soon as the allowance is used."""
+    reference_rates: Rates = REFERENCE_RATES
+    """The rates whose multiplier is 1."""
+    search_fee_credits: Count = 10
+    """What one executed web search costs."""
+    key: Burst = NO_BURST_LIMIT
+    """How fast one API key may be used."""
+    user: Burst = NO_BURST_LIMIT
+    """How fast one user may be."""
+    tenant: Burst = NO_BURST_LIMIT
+    """How fast a whole tenant may be, unless it has terms of its own."""
+    exchange_ms: Milliseconds = 100
+    """How often workers tell each other what they hold."""
+    margin: Annotated[float, Meta(ge=0, le=1)] = 0.02
+    """Within this share of a limit a request waits until the other workers have been asked."""
+    when_counters_lost: Literal["open", "closed"] = "open"
+    """While the other workers cannot be asked: go on with what is known, or refuse whoever is near
+    a limit."""
 
 
 class WebSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -210,6 +240,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     storage: Storage = Storage()
     counters: Counters = Counters()
+    limits: Limits = Limits()
     web_search: WebSearch = WebSearch()
     observability: Observability = Observability()
     auth: Auth = Auth()

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from proxy.domain.terms import TenantTerms
+
 
 class AliasMapping(msgspec.Struct, frozen=True):
     """A user's own targets for the three aliases (domain.md 6); picks stay while it is off."""
@@ -20,7 +22,11 @@ class AliasMapping(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The live rights behind one API key. `key_id` names the key, it is never the secret itself."""
+    """The live rights behind one API key. `key_id` names the key, it is never the secret itself.
+
+    `allowed_models` is the package's list, None where it has none. `role_credits` are the
+    micro-credits the role grants each of its users per month, None where it sets no cap.
+    """
 
     key_id: str
     user_id: str
@@ -33,3 +39,7 @@ class Caller(msgspec.Struct, frozen=True):
     mapping: AliasMapping = AliasMapping()
     active: bool = True
     expires_at: int | None = None
+    role_id: str = ""
+    allowed_models: frozenset[str] | None = None
+    role_credits: int | None = None
+    terms: TenantTerms = TenantTerms()

@@ -55,6 +55,7 @@ class Fault(Exception):
     `x-should-retry: false`) or True. `reason` is the machine-readable `X-Hatz-Reason`; `error_code`
     becomes `error.details.error_code`. `status` and `error_type` override those of `kind` where a
     provider's own are kept, and `error_body` is then its whole `error` object, kept word for word.
+    `headers` go out with the reply: the scope of a limit, when it resets.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Fault(Exception):
         status: int = 0,
         error_type: str = "",
         error_body: bytes = b"",
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -85,6 +87,7 @@ class Fault(Exception):
         self.status = status or kind.status
         self.error_type = error_type or kind.error_type
         self.error_body = error_body
+        self.headers = headers
 
     def __repr__(self) -> str:
         return f"Fault({self.kind.name}, {self.status}, {self.message!r})"

@@ -17,6 +17,15 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_write_1h: int = 0
     cache_read: int = 0
 
+    @property
+    def blend(self) -> int:
+        """Three parts input, one part output: what multipliers compare (domain.md 9)."""
+        return 3 * self.input + self.output
+
+
+REFERENCE_RATES = Rates(input=3000, output=15000)
+"""The flagship whose multiplier is 1, unless the operator says otherwise."""
+
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One place a model runs: the provider's name in the configuration, and its id there."""
@@ -37,5 +46,13 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     family: str | None = None
     vision: bool = False
     enabled: bool = True
+    base_level: bool = False
+    """Stays usable when a tenant is over its allowance by however much."""
     rates: Rates | None = None
     deployments: tuple[Deployment, ...] = ()
+
+    def multiplier(self, reference: Rates = REFERENCE_RATES) -> float:
+        """How dear the model is beside the reference, rounded as it is shown: its cost class."""
+        if self.rates is None or reference.blend == 0:
+            return 0.0
+        return round(self.rates.blend / reference.blend, 2)

@@ -23,6 +23,7 @@ def refusal_headers(fault: Fault) -> list[tuple[str, str]]:
         headers.append(("retry-after", str(fault.retry_after_s)))
     if fault.reason:
         headers.append(("x-hatz-reason", fault.reason))
+    headers.extend(fault.headers)
     return headers
 
 

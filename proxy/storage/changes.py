@@ -13,7 +13,10 @@ PREFERENCES = "preferences"
 MODELS = "models"
 """Model switches, also those of a tenant or a role, which decide what a caller may use."""
 
-TOPICS = (PEOPLE, KEYS, PREFERENCES, MODELS)
+TERMS = "terms"
+"""Packages, credit packs, rates, limits: what was agreed."""
+
+TOPICS = (PEOPLE, KEYS, PREFERENCES, MODELS, TERMS)
 
 
 def bump(topic: str) -> Statement:

@@ -280,6 +280,30 @@ BAD = {
         '[storage]\nurl = "postgresql://[host/db"\n',
         (2, "storage.url", "expected sqlite:///PATH or postgresql://user@host/db"),
     ),
+    "a zone nobody knows": (
+        '[limits]\ntime_zone = "Mars/Olympus"\n',
+        (2, "limits.time_zone", "expected a time zone such as UTC or Europe/Berlin"),
+    ),
+    "a zone that is a path": (
+        '[limits]\ntime_zone = "../UTC"\n',
+        (2, "limits.time_zone", "expected a time zone"),
+    ),
+    "a ladder that goes down": (
+        "[limits]\nladder = [ { ratio = 1.1 }, { ratio = 1.0 } ]\n",
+        (2, "limits.ladder", "each `ratio` must be larger than the one before it"),
+    ),
+    "a ladder that lets go": (
+        "[limits]\nladder = [ { ratio = 1, multiplier = 0.5 }, { ratio = 2, multiplier = 1.0 } ]\n",
+        (2, "limits.ladder", "each `multiplier` must be smaller than the one before it"),
+    ),
+    "a ladder's word": (
+        "[limits]\nladder = [ { ratio = 1, mulitplier = 0.5 } ]\n",
+        (2, "limits.ladder[0].mulitplier", "did you mean"),
+    ),
+    "no burst at all": (
+        "[limits]\nkey = { requests_per_minute = 0 }\n",
+        (2, "limits.key.requests_per_minute", "expected more than 0; leave it out for no limit"),
+    ),
     "another counter": (
         '[counters]\nurl = "memory"\n',
         (2, "counters.url", "expected memory:// or redis://host:6379/0"),
