@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers bench bench-compare loadtest clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,7 +17,7 @@ run: $(VENV)/.installed  ## the gateway with a built-in demo provider, on PORT (
 setup: $(VENV)/.installed-dev  ## install everything the other targets need
 	@echo "installed in $(VENV)"
 
-test: check clients  ## everything that must pass; installs what is missing
+test: check clients servers  ## everything that must pass; installs what is missing
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: style types floors  ## format, lint, types, import contracts
@@ -34,6 +34,9 @@ floors: $(VENV)/.installed-dev
 
 clients: $(VENV)/.installed-dev  ## install the real SDKs and Claude Code the tests drive
 	$(BIN)/python tests/clients/install.py
+
+servers: $(VENV)/.installed-dev  ## install PostgreSQL and Redis, which the tests start themselves
+	@$(BIN)/python -m tests.kit.servers
 
 bench: $(VENV)/.installed-dev  ## CPU, latency and memory beside nginx and a plain aiohttp proxy
 	$(BIN)/python -m bench.run $(BENCH)
