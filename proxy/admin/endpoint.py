@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.people import Actor
 from proxy.domain.permissions import MEANINGS
 
 Admit = Callable[[web.Request, bool], Awaitable[Caller]]
@@ -57,6 +58,12 @@ class Asked(msgspec.Struct, Generic[Q, B], frozen=True):
     request_id: str
     now_ms: int
     accept: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """Under whose name a change goes into the audit."""
+        caller = self.caller
+        return Actor(caller.user_id, caller.email, self.now_ms, self.request_id)
 
 
 class Text(msgspec.Struct, frozen=True):
