@@ -78,21 +78,34 @@ class Report(msgspec.Struct, frozen=True):
     total: Figures
 
 
-def period(start: str | None, end: str | None, now: dt.datetime) -> Period:
+def period(
+    start: str | None,
+    end: str | None,
+    now: dt.datetime,
+    zone: dt.tzinfo = dt.UTC,
+    *,
+    fields: tuple[str, str] = ("", ""),
+) -> Period:
     """The period meant by two ISO dates or date-times; the end is exclusive.
 
-    Without both it is the current month. Without a start it begins with the month of the last
-    moment before the end; without an end it lasts to the end of the current month. Raises Fault.
+    Months, dates and date-times that name no zone are those of `zone`. Without both it is the
+    current month. Without a start it begins with the month of the last moment before the end;
+    without an end it lasts to the end of the current month. Raises Fault, which begins with the
+    name of the field where `fields` gives them names.
     """
-    end_at = _month_after(now) if end is None else _read("end", end)
+    end_at = _month_after(now, zone) if end is None else _read("end", fields[1], end, zone)
     if start is not None:
-        start_at = _read("start", start)
+        start_at = _read("start", fields[0], start, zone)
     else:
-        start_at = _month_of(end_at - dt.timedelta(milliseconds=1))
+        start_at = _month_of(end_at - dt.timedelta(milliseconds=1), zone)
     if start_at >= end_at:
-        raise Fault(Kind.BAD_REQUEST, "The period must begin before it ends.")
-    if end_at - start_at > dt.timedelta(days=PERIOD_DAYS_MAX):
-        raise Fault(Kind.BAD_REQUEST, f"A period has at most {PERIOD_DAYS_MAX} days.")
+        raise _refusal(fields[0], "The period must begin before it ends.")
+    # On the clock of the zone: 400 of its days have an hour more or less than 400 times 24.
+    length = end_at.astimezone(zone).replace(tzinfo=None) - start_at.astimezone(zone).replace(
+        tzinfo=None
+    )
+    if length > dt.timedelta(days=PERIOD_DAYS_MAX):
+        raise _refusal(fields[0], f"A period has at most {PERIOD_DAYS_MAX} days.")
     return Period(_ms(start_at), _ms(end_at))
 
 
@@ -126,29 +139,35 @@ def _figures(label: str, sums: Sequence[Sum]) -> Figures:
     )
 
 
-def _read(name: str, text: str) -> dt.datetime:
-    """A date is its midnight; what names no zone is UTC."""
+def _read(name: str, field: str, text: str, zone: dt.tzinfo) -> dt.datetime:
+    """A date is its midnight; what names no zone is that of `zone`. In UTC."""
     try:
         at = dt.datetime.fromisoformat(text.strip())
-        at = at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+        at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(dt.UTC)
         if at.year in YEARS:
             return at
     except (ValueError, OverflowError):
         pass
-    raise Fault(
-        Kind.BAD_REQUEST,
+    raise _refusal(
+        field,
         f"The {name} of the period is not a date.",
         hint="Write it as 2026-11-30 or 2026-11-30T12:00:00Z.",
     )
 
 
-def _month_of(at: dt.datetime) -> dt.datetime:
-    return at.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _refusal(field: str, problem: str, hint: str = "") -> Fault:
+    return Fault(Kind.BAD_REQUEST, f"{field}: {problem}" if field else problem, hint=hint)
 
 
-def _month_after(at: dt.datetime) -> dt.datetime:
+def _month_of(at: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """The beginning of its month in a zone, in UTC."""
+    first = at.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return first.astimezone(dt.UTC)
+
+
+def _month_after(at: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
     # 32 days after its first day is always in the next month.
-    return _month_of(_month_of(at) + dt.timedelta(days=32))
+    return _month_of(_month_of(at, zone) + dt.timedelta(days=32), zone)
 
 
 def _ms(at: dt.datetime) -> int:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,42 @@ def test_the_month_is_that_of_utc_wherever_the_clock_stands() -> None:
     assert period(None, None, dt.datetime(2026, 12, 1, 3, tzinfo=tokyo)) == Period(
         ms(2026, 11), ms(2026, 12)
     )
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (None, None, (ms(2026, 10, 31, 23), ms(2026, 11, 30, 23))),
+        # Clocks go back on the 25th of October: that day has 25 hours, that month an hour more.
+        ("2026-10-25", "2026-10-26", (ms(2026, 10, 24, 22), ms(2026, 10, 25, 23))),
+        (None, "2026-11-01", (ms(2026, 9, 30, 22), ms(2026, 10, 31, 23))),
+        ("2026-10-25T12:00", "2026-10-25T12:00Z", (ms(2026, 10, 25, 11), ms(2026, 10, 25, 12))),
+        # 400 days there, and an hour more.
+        ("2025-09-20", "2026-10-25T00:00", (ms(2025, 9, 19, 22), ms(2026, 10, 24, 22))),
+        ("2025-09-22", "2026-10-27", (ms(2025, 9, 21, 22), ms(2026, 10, 26, 23))),
+    ],
+)
+def test_a_zone_has_its_own_months_and_midnights(
+    start: str | None, end: str | None, expected: tuple[int, int]
+) -> None:
+    assert period(start, end, NOW, BERLIN) == Period(*expected)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "field"),
+    [
+        ("no", None, "start_date: "),
+        (None, "no", "end_date: "),
+        ("2026-11-04", "2026-11-03", "start_date: "),
+        ("2020-01-01", None, "start_date: "),
+    ],
+)
+def test_a_field_with_a_name_is_named_first(start: str | None, end: str | None, field: str) -> None:
+    with pytest.raises(Fault, match=f"^{field}"):
+        period(start, end, NOW, fields=("start_date", "end_date"))
 
 
 @pytest.mark.parametrize(
