@@ -19,8 +19,9 @@ from proxy.config.load import ConfigProblems, load
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Settings
 from proxy.domain.fault import Fault, Kind
-from proxy.storage.accounts import Accounts, UserRecord
-from proxy.storage.keys import KeyRecord, Keys
+from proxy.domain.people import ApiKey, User
+from proxy.storage.accounts import Accounts
+from proxy.storage.keys import Keys
 from proxy.storage.opening import OpenStorage, open_storage
 
 DEFAULT_TENANT = "Default"
@@ -146,7 +147,7 @@ async def _is_there(keys: Keys, key_digest: bytes, options: argparse.Namespace) 
     return True
 
 
-def _refuse_inactive(user: UserRecord) -> None:
+def _refuse_inactive(user: User) -> None:
     """A key for somebody who may not come in would only look like one (domain.md 2.4)."""
     if not user.active:
         raise Fault(
@@ -159,7 +160,7 @@ def _refuse_inactive(user: UserRecord) -> None:
 _HEADINGS = ("ID", "KEY", "NAME", "USER", "TENANT", "CREATED", "LAST USED", "STATE")
 
 
-def _cells(record: KeyRecord, now_ms: int) -> tuple[str, ...]:
+def _cells(record: ApiKey, now_ms: int) -> tuple[str, ...]:
     shown = (record.id, f"{record.prefix}...", record.name or "-", record.email, record.tenant)
     return (
         *shown,
@@ -188,7 +189,7 @@ def _minute(at_ms: int | None) -> str:
     return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
-def _state(record: KeyRecord, now_ms: int) -> str:
+def _state(record: ApiKey, now_ms: int) -> str:
     if record.revoked_at is not None:
         return f"revoked {_minute(record.revoked_at)}"
     if record.expires_at is None:

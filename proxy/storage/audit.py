@@ -1,19 +1,17 @@
 """Queries: the audit, a line for every change an administrator made.
 
 A line is a statement that goes into the very transaction of the change: there is no change without
-its line, and no line of a change that did not happen. Lines are never edited.
+its line. Lines are never edited.
 """
 
-import os
 import msgspec
 
 from proxy.domain.fault import Fault, Kind
-from proxy.domain.ids import make_id
 from proxy.domain.people import Actor, AuditLine
 from proxy.storage.database import Database, Row, Statement
+from proxy.storage.writing import new_id
 
 LINES_MAX = 1_000
-_NOISE_BYTES = 18
 
 _INSERT = (
     "INSERT INTO audit (id, at, actor_id, actor, tenant_id, action, target, before, after,"
@@ -39,7 +37,7 @@ def audited(
     return (
         _INSERT,
         (
-            *(make_id("audit", os.urandom(_NOISE_BYTES)), by.at, by.id, by.name, tenant_id or ""),
+            *(new_id("audit"), by.at, by.id, by.name, tenant_id or ""),
             *(action, target, _json(before), _json(after), by.request_id),
         ),
     )

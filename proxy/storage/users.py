@@ -78,6 +78,17 @@ class Users:
             (*params, email.strip().casefold(), FOUND_MAX),
         )
 
+    async def role(self, slug: str, tenant_id: str) -> Role:
+        """The role of this slug that users of a tenant can have, or NOT_FOUND that names them."""
+        role = await self._roles.by_slug(slug, tenant_id)
+        if role is None:
+            known = [*await self._roles.defaults(), *await self._roles.custom(tenant_id)]
+            slugs = ", ".join(sorted([role.slug for role in known]))
+            raise Fault(
+                Kind.NOT_FOUND, f"role: there is no role {slug!r}.", hint=f"There are: {slugs}."
+            )
+        return role
+
     async def create(
         self,
         email: str,
@@ -99,7 +110,7 @@ class Users:
         }
         email = fields["email"]
         await self._refuse_unknown(tenant_id)
-        wanted = await self._role(role, tenant_id)
+        wanted = await self.role(role, tenant_id)
         user_id = new_id("user")
         insert = (
             "INSERT INTO users (id, tenant_id, email, email_folded, role_id, first_name,"
@@ -142,7 +153,7 @@ class Users:
         if "status" in fields:
             columns["status"] = _status(fields["status"])
         if "role" in fields:
-            columns["role_id"] = (await self._role(fields["role"], before.tenant_id)).id
+            columns["role_id"] = (await self.role(fields["role"], before.tenant_id)).id
         line = audited(
             by,
             "user.change",
@@ -160,7 +171,7 @@ class Users:
         taken there."""
         before = await self._user(user_id)
         await self._refuse_unknown(tenant_id)
-        wanted = await self._role(role or GENERAL_USER, tenant_id)
+        wanted = await self.role(role or GENERAL_USER, tenant_id)
         columns = {"tenant_id": tenant_id, "role_id": wanted.id}
         was = {"tenant_id": before.tenant_id, "role": before.role}
         after = {"tenant_id": tenant_id, "role": wanted.slug}
@@ -193,16 +204,6 @@ class Users:
             audited(by, "user.delete", user_id, tenant_id=before.tenant_id, before=before),
         ]
         await commit(self._database, statements, PEOPLE, KEYS)
-
-    async def _role(self, slug: str, tenant_id: str) -> Role:
-        role = await self._roles.by_slug(slug, tenant_id)
-        if role is None:
-            known = [*await self._roles.defaults(), *await self._roles.custom(tenant_id)]
-            slugs = ", ".join(sorted([role.slug for role in known]))
-            raise Fault(
-                Kind.NOT_FOUND, f"role: there is no role {slug!r}.", hint=f"There are: {slugs}."
-            )
-        return role
 
     async def _refuse_unknown(self, tenant_id: str) -> None:
         if not await self._database.fetch("SELECT 1 FROM tenants WHERE id = ?", (tenant_id,)):

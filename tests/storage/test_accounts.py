@@ -5,16 +5,20 @@ import asyncio
 import pytest
 
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.people import Actor
 from proxy.storage.accounts import Accounts
+from proxy.storage.audit import Audit
 from proxy.storage.changes import Changes
-from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.database import Database
+from proxy.storage.tenants import Tenants
+from proxy.storage.users import Users
 
 
-async def people_version(database: SqliteDatabase) -> int:
+async def people_version(database: Database) -> int:
     return (await Changes(database).versions())["people"]
 
 
-async def test_a_tenant_is_made_once_and_found_again(database: SqliteDatabase) -> None:
+async def test_a_tenant_is_made_once_and_found_again(database: Database) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant(" Default ")
     version = await people_version(database)
@@ -22,20 +26,20 @@ async def test_a_tenant_is_made_once_and_found_again(database: SqliteDatabase) -
     assert tenant_id.startswith("tenant_")
     assert version == 1
     assert await people_version(database) == 1
-    assert [(t.id, t.name, t.status) for t in await accounts.tenants()] == [
+    assert [(t.id, t.name, t.status) for t in await Tenants(database).page()] == [
         (tenant_id, "Default", "Active")
     ]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb"])
-async def test_a_tenant_needs_a_name_people_can_read(database: SqliteDatabase, name: str) -> None:
+async def test_a_tenant_needs_a_name_people_can_read(database: Database, name: str) -> None:
     with pytest.raises(Fault) as refused:
         await Accounts(database).ensure_tenant(name)
     assert refused.value.kind is Kind.BAD_REQUEST
 
 
 async def test_the_first_user_of_each_tenant_is_its_admin_and_later_ones_are_not(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     accounts = Accounts(database)
     for name in ("One", "Two"):
@@ -44,13 +48,13 @@ async def test_the_first_user_of_each_tenant_is_its_admin_and_later_ones_are_not
         second = await accounts.ensure_user("bob@example.com", tenant_id)
         assert (first.role, second.role) == ("client_admin", "general_user")
         assert first.active
-        assert [user.email for user in await accounts.users(tenant_id)] == [
+        assert [user.email for user in await Users(database).page(tenant_id)] == [
             "ada@example.com",
             "bob@example.com",
         ]
 
 
-async def test_of_users_added_at_once_exactly_one_is_the_first(database: SqliteDatabase) -> None:
+async def test_of_users_added_at_once_exactly_one_is_the_first(database: Database) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
     users = await asyncio.gather(
@@ -59,7 +63,7 @@ async def test_of_users_added_at_once_exactly_one_is_the_first(database: SqliteD
     assert sorted(user.role for user in users) == ["client_admin"] + ["general_user"] * 7
 
 
-async def test_a_user_is_the_same_in_any_case_of_the_address(database: SqliteDatabase) -> None:
+async def test_a_user_is_the_same_in_any_case_of_the_address(database: Database) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
     user = await accounts.ensure_user("Ada@Example.com", tenant_id)
@@ -70,7 +74,7 @@ async def test_a_user_is_the_same_in_any_case_of_the_address(database: SqliteDat
 
 
 async def test_a_role_may_be_named_for_a_new_user_but_changes_no_old_one(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
@@ -85,18 +89,19 @@ async def test_a_role_may_be_named_for_a_new_user_but_changes_no_old_one(
 
 
 async def test_an_unknown_role_is_refused_and_the_known_ones_named(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
     with pytest.raises(Fault) as refused:
         await accounts.ensure_user("ada@example.com", tenant_id, "emperor")
-    assert "chat_only_user, client_admin, general_user, workshop_user" in refused.value.message
-    assert await accounts.users(tenant_id) == []
+    assert "chat_only_user, client_admin, general_user, msp_admin, " in refused.value.message
+    assert refused.value.message.endswith(", workshop_user.")
+    assert await Users(database).page(tenant_id) == []
 
 
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "a b@c", "a@b@c", "a" * 250 + "@x.io"])
-async def test_what_is_no_address_names_no_user(database: SqliteDatabase, email: str) -> None:
+async def test_what_is_no_address_names_no_user(database: Database, email: str) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
     with pytest.raises(Fault) as refused:
@@ -104,32 +109,26 @@ async def test_what_is_no_address_names_no_user(database: SqliteDatabase, email:
     assert refused.value.kind is Kind.BAD_REQUEST
 
 
-async def test_the_default_roles_carry_the_decided_permissions(database: SqliteDatabase) -> None:
+async def test_who_is_made_by_an_actor_is_in_the_audit_once(database: Database) -> None:
     accounts = Accounts(database)
-    tenant_id = await accounts.ensure_tenant("Default")
-    permissions = {role.slug: role.permissions for role in await accounts.roles(tenant_id)}
-    assert permissions == {
-        "client_admin": {"gateway.use", "keys.create", "usage.view"},
-        "general_user": {"gateway.use", "keys.create"},
-        "chat_only_user": {"gateway.use"},
-        "workshop_user": {"gateway.use"},
-    }
+    by = Actor.operator(5_000)
+    tenant_id = await accounts.ensure_tenant("Default", by)
+    user = await accounts.ensure_user("ada@example.com", tenant_id, None, by)
+    assert user.created_at == 5_000
+    await accounts.ensure_tenant("Default", by)
+    await accounts.ensure_user("ada@example.com", tenant_id, None, by)
+    lines = await Audit(database).page()
+    assert sorted((line.action, line.target, line.actor) for line in lines) == [
+        ("tenant.create", tenant_id, "operator"),
+        ("user.create", user.id, "operator"),
+    ]
 
 
-async def test_a_tenants_own_role_goes_before_the_default_one_of_its_slug(
-    database: SqliteDatabase,
-) -> None:
+async def test_the_address_of_a_deleted_user_names_somebody_new(database: Database) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
-    insert = (
-        "INSERT INTO roles (id, tenant_id, slug, display_name, permissions, user_credit_limit,"
-        " disabled_models) VALUES ('role_own', ?, 'general_user', 'Own', '[]', 12.5, '[\"m\"]')"
-    )
-    await database.run([(insert, (tenant_id,))])
-    role = await accounts.role_by_slug("general_user", tenant_id)
-    assert role is not None
-    assert (role.id, role.user_credit_limit, role.disabled_models) == ("role_own", 12.5, {"m"})
-    other = await accounts.role_by_slug("general_user", await accounts.ensure_tenant("Other"))
-    assert other is not None
-    assert other.id == "role_general_user"
-    assert await accounts.role_by_slug("emperor", tenant_id) is None
+    first = await accounts.ensure_user("ada@example.com", tenant_id)
+    await Users(database).delete(first.id, Actor.operator(1))
+    again = await accounts.ensure_user("ada@example.com", tenant_id)
+    assert again.id != first.id
+    assert again.active

@@ -6,20 +6,26 @@ import pytest
 
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
-from proxy.storage.accounts import Accounts, UserRecord
+from proxy.domain.people import Actor, User
+from proxy.domain.terms import Burst, Pack, Step, TenantTerms
+from proxy.storage.accounts import Accounts
+from proxy.storage.audit import Audit
 from proxy.storage.changes import Changes
+from proxy.storage.database import Database
 from proxy.storage.keys import Keys
 from proxy.storage.models import ModelSwitches
-from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.packages import CreditPacks, Packages
+from proxy.storage.roles import Roles
+from proxy.storage.tenants import Tenants
 
 DIGEST = bytes(range(32))
 
 
 @dataclass
 class Home:
-    database: SqliteDatabase
+    database: Database
     keys: Keys
-    user: UserRecord
+    user: User
     key_id: str
 
     async def caller(self) -> Caller | None:
@@ -30,7 +36,7 @@ class Home:
 
 
 @pytest.fixture
-async def home(database: SqliteDatabase) -> Home:
+async def home(database: Database) -> Home:
     accounts = Accounts(database)
     user = await accounts.ensure_user(
         "ada@example.com", await accounts.ensure_tenant("Default"), "general_user"
@@ -48,6 +54,7 @@ async def test_a_digest_leads_to_its_owners_rights(home: Home) -> None:
         tenant="Default",
         role="general_user",
         permissions=frozenset({"gateway.use", "keys.create"}),
+        role_id="role_general_user",
     )
     assert home.key_id.startswith("key_")
 
@@ -148,3 +155,114 @@ async def test_a_key_needs_an_owner_who_is_there(home: Home) -> None:
         await home.keys.insert("user_nobody", "", b"other digest", "hzat-")
     assert refused.value.kind is Kind.CONFLICT
     assert await home.version() == version
+
+
+DAY_MS = 86_400_000
+NOW_MS = 1_000 * DAY_MS
+BY = Actor.operator(NOW_MS)
+
+
+async def test_a_caller_carries_what_was_agreed_with_their_tenant(home: Home) -> None:
+    package = await Packages(home.database).create(
+        "Starter", BY, monthly_credits=5_000_000, allowed_models=["b", "a"], ladder=(Step(1.0),)
+    )
+    await Tenants(home.database).change(
+        home.user.tenant_id, BY, package_id=package.id, burst=Burst(streams=3)
+    )
+    caller = await home.caller()
+    assert caller is not None
+    assert caller.allowed_models == {"a", "b"}
+    assert caller.terms == TenantTerms(5_000_000, (), (Step(1.0),), Burst(streams=3))
+
+
+async def test_a_tenants_own_ladder_goes_before_its_packages(home: Home) -> None:
+    package = await Packages(home.database).create("Starter", BY, ladder=(Step(1.0),))
+    own = (Step(1.0, 2.0), Step(2.0))
+    tenants = Tenants(home.database)
+    await tenants.change(home.user.tenant_id, BY, package_id=package.id, ladder=own)
+    caller = await home.caller()
+    assert caller is not None
+    assert caller.terms.ladder == own
+    await tenants.change(home.user.tenant_id, BY, ladder=None)
+    caller = await home.caller()
+    assert caller is not None
+    assert caller.terms.ladder == (Step(1.0),)
+
+
+async def test_an_agreed_package_is_in_effect_from_its_moment_on(home: Home) -> None:
+    packages, tenants = Packages(home.database), Tenants(home.database, lambda: NOW_MS)
+    large = await packages.create("Large", BY, monthly_credits=9)
+    small = await packages.create("Small", BY, monthly_credits=1, allowed_models=["a"])
+    await tenants.change(home.user.tenant_id, BY, package_id=large.id)
+    await tenants.schedule_package(home.user.tenant_id, small.id, NOW_MS + 10, BY)
+    seen = []
+    for moment in (NOW_MS + 9, NOW_MS + 10):
+        caller = await Keys(home.database, lambda moment=moment: moment).by_digest(DIGEST)
+        assert caller is not None
+        seen.append((caller.terms.credits, caller.allowed_models))
+    assert seen == [(9, None), (1, {"a"})]
+
+
+async def test_packs_come_once_each_however_many_models_are_off(home: Home) -> None:
+    packs = CreditPacks(home.database)
+    tenant_id = home.user.tenant_id
+    for start, end in ((NOW_MS, None), (NOW_MS - DAY_MS, NOW_MS - 1), (0, NOW_MS - 63 * DAY_MS)):
+        await packs.add(tenant_id, BY, name="x", credits=7, valid_from=start, valid_until=end)
+    await Tenants(home.database).change(tenant_id, BY, disabled_models=["a", "b", "c"])
+    caller = await Keys(home.database, lambda: NOW_MS).by_digest(DIGEST)
+    assert caller is not None
+    assert caller.terms.packs == (Pack(7, NOW_MS - DAY_MS, NOW_MS - 1), Pack(7, NOW_MS, None))
+    assert caller.disabled_models == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "role_credits"), [(None, None), (0, 0), (12.5, 12_500_000), (0.1, 100_000)]
+)
+async def test_a_role_cap_is_whole_micro_credits(
+    home: Home, limit: float | None, role_credits: int | None
+) -> None:
+    await Roles(home.database).change(home.user.role_id, BY, user_credit_limit=limit)
+    caller = await home.caller()
+    assert caller is not None
+    assert caller.role_credits == role_credits
+
+
+async def test_an_empty_list_of_models_is_no_list(home: Home) -> None:
+    package = await Packages(home.database).create("All", BY, allowed_models=[])
+    await Tenants(home.database).change(home.user.tenant_id, BY, package_id=package.id)
+    caller = await home.caller()
+    assert caller is not None
+    assert caller.allowed_models is None
+
+
+async def test_a_users_live_keys_newest_first(home: Home) -> None:
+    # The first key was made by the wall clock, these later than it ever shows in a test.
+    later = [
+        await home.keys.insert(home.user.id, f"n{n}", bytes([n]), "hzat-", Actor.operator(at))
+        for n, at in ((1, 1 << 42), (2, (1 << 42) + 1))
+    ]
+    await home.keys.revoke(home.key_id)
+    assert [key.id for key in await home.keys.of_user(home.user.id)] == later[::-1]
+    assert [key.id for key in await home.keys.of_user(home.user.id, 1)] == later[1:]
+    assert [key.id for key in await home.keys.page()] == [*later[::-1], home.key_id]
+    assert [key.id for key in await home.keys.page(1, 1, tenant_id=home.user.tenant_id)] == later[
+        :1
+    ]
+    assert await home.keys.page(tenant_id="tenant_other") == []
+
+
+async def test_keys_made_and_revoked_by_an_actor_leave_lines_without_the_digest(home: Home) -> None:
+    by = Actor("user_1", "root@example.com", 5_000, "req_1")
+    key_id = await home.keys.insert(home.user.id, "ci", b"other digest", "hzat-cd34", by)
+    await home.keys.revoke(key_id, by)
+    await home.keys.revoke(key_id, by)
+    await home.keys.revoke("key_gone", by)
+    lines = await Audit(home.database).page(tenant_id=home.user.tenant_id)
+    assert sorted((line.action, line.target, line.request_id) for line in lines) == [
+        ("key.create", key_id, "req_1"),
+        ("key.revoke", key_id, "req_1"),
+    ]
+    assert "digest" not in repr(lines)
+    record = await home.keys.record(key_id)
+    assert record is not None
+    assert (record.created_at, record.revoked_at) == (5_000, 5_000)
