@@ -63,21 +63,22 @@ class Usage:
     ) -> list[UserSums]:
         """Per user and tenant, dearest first. `period` is the running month, like '2026-11'.
 
-        Who has left a tenant is only an id to it: the address is no longer its own to know.
+        Who has left a tenant is only an id to it: the address is no longer its own to know. For the
+        others the month is that of all tenants they were in, as their role's cap counts it.
         """
         where, params = _where(within)
         rows = await self._database.fetch(
             "SELECT g.user_id, g.tenant_id, u.email, r.slug, r.user_credit_limit,"
-            f" CASE WHEN u.id IS NULL THEN NULL ELSE coalesce(m.credits, 0) END, {_SUM_NAMES}"
+            " CASE WHEN u.id IS NULL THEN NULL ELSE (SELECT CAST(coalesce(sum(m.credits), 0) AS"
+            " BIGINT) FROM month_use m WHERE m.period = ? AND m.user_id = g.user_id) END,"
+            f" {_SUM_NAMES}"
             f" FROM (SELECT e.user_id AS user_id, e.tenant_id AS tenant_id, {_SUMS}"
             f" FROM entries e WHERE {where} GROUP BY e.user_id, e.tenant_id) g"
             " LEFT JOIN users u ON u.id = g.user_id AND u.tenant_id = g.tenant_id"
             " LEFT JOIN roles r ON r.id = u.role_id"
-            " LEFT JOIN month_use m ON m.period = ? AND m.tenant_id = g.tenant_id"
-            " AND m.user_id = g.user_id"
             f" ORDER BY {_CREDITS} DESC, g.user_id, g.tenant_id"
             " LIMIT ? OFFSET ?",
-            (*params, period, limit, offset),
+            (period, *params, limit, offset),
         )
         return [_user(row) for row in rows]
 
@@ -97,15 +98,15 @@ class Usage:
         )
         return [(row[0], Sums(*row[1:])) for row in rows]
 
-    async def month(self, period: str, tenant_id: str, user_id: str = "") -> tuple[int, int]:
-        """Micro-credits and requests of a tenant, or of one of its users, in a month such as
-        '2026-11': the sums that limits go by."""
+    async def requests(self, period: str, user_id: str) -> int:
+        """How many generations a user began in a month such as '2026-11', in whatever tenant."""
         rows = await self._database.fetch(
-            "SELECT credits, requests FROM month_use"
-            " WHERE period = ? AND tenant_id = ? AND user_id = ?",
-            (period, tenant_id, user_id),
+            "SELECT CAST(coalesce(sum(requests), 0) AS BIGINT) FROM month_use"
+            " WHERE period = ? AND user_id = ?",
+            (period, user_id),
         )
-        return (rows[0][0], rows[0][1]) if rows else (0, 0)
+        requests: int = rows[0][0]
+        return requests
 
     async def events(
         self,

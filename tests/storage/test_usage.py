@@ -1,5 +1,6 @@
 """Sums of the ledger from every side, and its rows in pages that hold still."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.sums import NOTHING_USED, Sums, Within, added
 from proxy.storage.accounts import Accounts
+from proxy.storage.database import Database
 from proxy.storage.entries import Entries
+from proxy.storage.migrations import migrate
 from proxy.storage.sqlite import SqliteDatabase
 from proxy.storage.usage import Usage
 
@@ -28,7 +31,7 @@ def entry(event_id: str, **changes: Any) -> Entry:
     return msgspec.structs.replace(BARE, event_id=event_id, **changes)
 
 
-async def test_no_rows_are_zeros(database: SqliteDatabase) -> None:
+async def test_no_rows_are_zeros(database: Database) -> None:
     usage = Usage(database)
     assert await usage.total(ALL) == (NOTHING_USED, 0)
     assert await usage.by_model(ALL, 10) == []
@@ -36,10 +39,10 @@ async def test_no_rows_are_zeros(database: SqliteDatabase) -> None:
     assert await usage.by_user(ALL, "2026-11", 10) == []
     assert await usage.by_time(ALL, DAY, 0) == []
     assert await usage.events(ALL, 10) == []
-    assert await usage.month("2026-11", "tenant_1") == (0, 0)
+    assert await usage.requests("2026-11", "user_1") == 0
 
 
-async def test_every_class_of_tokens_and_credits_has_its_own_sum(database: SqliteDatabase) -> None:
+async def test_every_class_of_tokens_and_credits_has_its_own_sum(database: Database) -> None:
     row = {
         "input_tokens": 1,
         "output_tokens": 2,
@@ -60,14 +63,14 @@ async def test_every_class_of_tokens_and_credits_has_its_own_sum(database: Sqlit
 
 
 async def test_errors_are_what_did_not_end_well_but_for_clients_that_left(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     await Entries(database).insert([entry(one.value, outcome=one) for one in Outcome])
     sums, _ = await Usage(database).total(ALL)
     assert (sums.requests, sums.errors) == (5, 3)
 
 
-async def test_only_the_rows_that_are_meant_count(database: SqliteDatabase) -> None:
+async def test_only_the_rows_that_are_meant_count(database: Database) -> None:
     await Entries(database).insert(
         [
             entry("e1", credits_in=1),
@@ -92,7 +95,7 @@ async def test_only_the_rows_that_are_meant_count(database: SqliteDatabase) -> N
     assert await credits(user_id="nobody") == 0
 
 
-async def test_groups_come_dearest_first_and_in_pages(database: SqliteDatabase) -> None:
+async def test_groups_come_dearest_first_and_in_pages(database: Database) -> None:
     await Entries(database).insert(
         [
             entry("e1", model="a", credits_in=1),
@@ -112,7 +115,7 @@ async def test_groups_come_dearest_first_and_in_pages(database: SqliteDatabase) 
     ]
 
 
-async def test_users_are_shown_as_they_are_today(database: SqliteDatabase) -> None:
+async def test_users_are_shown_as_they_are_today(database: Database) -> None:
     accounts = Accounts(database)
     home, other = await accounts.ensure_tenant("Home"), await accounts.ensure_tenant("Other")
     ada = await accounts.ensure_user("ada@example.com", home)
@@ -128,26 +131,27 @@ async def test_users_are_shown_as_they_are_today(database: SqliteDatabase) -> No
             ("DELETE FROM month_use", ()),
             (
                 "INSERT INTO month_use (period, tenant_id, user_id, credits, requests)"
-                " VALUES ('2026-11', ?, ?, 7, 4)",
-                (home, ada.id),
+                " VALUES ('2026-11', ?, ?, 7, 4), ('2026-11', ?, ?, 3, 1),"
+                " ('2026-11', ?, '', 7, 4)",
+                (home, ada.id, other, ada.id, home),
             ),
             ("UPDATE roles SET user_credit_limit = 12.5 WHERE id = 'role_client_admin'", ()),
         ]
     )
     usage = Usage(database)
     here, there, gone = await usage.by_user(ALL, "2026-11", 10)
-    assert here[:6] == (ada.id, home, "ada@example.com", "client_admin", 12_500_000, 7)
+    assert here[:6] == (ada.id, home, "ada@example.com", "client_admin", 12_500_000, 10)
     # Another tenant does not get to know the address of who is no longer (or was never) its own.
     assert there[:6] == (ada.id, other, None, None, None, None)
     assert gone[:6] == ("user_gone", home, None, None, None, None)
     assert [row.sums.credits for row in (here, there, gone)] == [5, 3, 1]
     [last_month, *_] = await usage.by_user(ALL, "2026-10", 1)
     assert last_month.month_credits == 0
-    assert await usage.month("2026-11", home, ada.id) == (7, 4)
-    assert await usage.month("2026-11", home) == (0, 0)
+    assert await usage.requests("2026-11", ada.id) == 5
+    assert await usage.requests("2026-10", ada.id) == 0
 
 
-async def test_time_is_cut_by_the_clock_of_an_offset(database: SqliteDatabase) -> None:
+async def test_time_is_cut_by_the_clock_of_an_offset(database: Database) -> None:
     noon = 20_000 * DAY + 12 * HOUR
     await Entries(database).insert(
         [
@@ -169,7 +173,7 @@ async def test_time_is_cut_by_the_clock_of_an_offset(database: SqliteDatabase) -
     assert await credits(HOUR, 0, 168) == {480_012 % 168: 1, 480_023 % 168: 10, 480_030 % 168: 100}
 
 
-async def test_rows_are_whole_and_newest_first(database: SqliteDatabase) -> None:
+async def test_rows_are_whole_and_newest_first(database: Database) -> None:
     rows = [entry("e1"), entry("e2", streamed=True, first_byte_ms=5), entry("e0", started_at=2_000)]
     await Entries(database).insert(rows)
     usage = Usage(database)
@@ -179,7 +183,7 @@ async def test_rows_are_whole_and_newest_first(database: SqliteDatabase) -> None
     assert await usage.events(Within(1_000, 1_001, "tenant_2"), 10) == []
 
 
-async def test_one_request_is_found_among_all(database: SqliteDatabase) -> None:
+async def test_one_request_is_found_among_all(database: Database) -> None:
     mine, other = entry("e1", request_id="req_1"), entry("e2", request_id="req_2")
     await Entries(database).insert([mine, other])
     assert await Usage(database).events(ALL, 10, request_id="req_1") == [mine]
@@ -193,7 +197,7 @@ _starts = st.lists(st.integers(0, 5), max_size=12)
 )
 @given(there=_starts, later=_starts, page=st.integers(1, 4))
 async def test_pages_neither_skip_nor_repeat_a_row_while_others_arrive(
-    database: SqliteDatabase, there: list[int], later: list[int], page: int
+    database: Database, there: list[int], later: list[int], page: int
 ) -> None:
     await database.run([("DELETE FROM entries", ())])
     entries, usage = Entries(database), Usage(database)
@@ -236,7 +240,7 @@ _rows = st.lists(
 )
 @given(rows=_rows, tenant_id=st.sampled_from([None, "s", "t"]))
 async def test_every_way_of_summing_comes_to_the_same(
-    database: SqliteDatabase, rows: list[dict[str, Any]], tenant_id: str | None
+    database: Database, rows: list[dict[str, Any]], tenant_id: str | None
 ) -> None:
     await database.run([("DELETE FROM entries", ()), ("DELETE FROM month_use", ())])
     await Entries(database).insert([entry(f"e{n}", **row) for n, row in enumerate(rows)])
@@ -271,8 +275,10 @@ async def test_every_way_of_summing_comes_to_the_same(
     ],
 )
 async def test_a_tenants_usage_does_not_read_the_rows_of_others(
-    database: SqliteDatabase, within: Within, index: str
+    path: Path, within: Within, index: str
 ) -> None:
+    database = await SqliteDatabase.open(path)
+    await migrate(database)
     plans: list[str] = []
 
     class Explained:
@@ -288,6 +294,7 @@ async def test_a_tenants_usage_does_not_read_the_rows_of_others(
     await usage.by_model(within, 10)
     await usage.by_user(within, "2026-11", 10)
     await usage.events(within, 10, before=(2, "e"))
+    await database.close()
     reads = [plan for plan in plans if " e USING" in plan or plan.startswith("SCAN e")]
     assert len(reads) == 3
     assert all(f"INDEX {index} " in plan for plan in reads), reads
