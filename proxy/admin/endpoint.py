@@ -66,6 +66,13 @@ class Asked(msgspec.Struct, Generic[Q, B], frozen=True):
         return Actor(caller.user_id, caller.email, self.now_ms, self.request_id)
 
 
+class Deleted(msgspec.Struct, frozen=True):
+    """The reply of a DELETE: what is no more."""
+
+    id: str
+    deleted: bool = True
+
+
 class Text(msgspec.Struct, frozen=True):
     """A reply that is not JSON, such as CSV."""
 
@@ -84,7 +91,8 @@ class Answers(Protocol[Q, B]):
 class Endpoint(Generic[Q, B]):
     """One row of the table of endpoints, all that the document of the API says included.
 
-    `needs`: any one of these permissions is enough; empty: every caller may. `query` is a struct
+    `needs`: any one of these permissions is enough; empty: every caller may. `denied` is what is
+    said first to who has none of them. `query` is a struct
     whose unknown names are ignored, `body` one that forbids unknown fields (or None: no body is
     read). `refusals` are the statuses beside 400, 401, 403 and 500. `also` are content types beside
     JSON that the handler may answer with (`Text`).
@@ -98,6 +106,7 @@ class Endpoint(Generic[Q, B]):
     query: type[Q]
     body: type[B]
     needs: tuple[str, ...] = ()
+    denied: str = ""
     status: int = 200
     refusals: tuple[int, ...] = ()
     also: tuple[str, ...] = ()
@@ -158,7 +167,7 @@ class _Desk:
         """The handler aiohttp calls."""
         endpoint = self._endpoint
         caller = await self._admit(request, endpoint.bearer)
-        check_permission(caller, endpoint.needs)
+        check_permission(caller, endpoint.needs, endpoint.denied)
         path = dict(request.match_info)
         _refuse_nul(path)
         asked: Asked[Any, Any] = Asked(
@@ -191,13 +200,14 @@ def may(caller: Caller, *permissions: str) -> bool:
     return any(name in caller.permissions for name in permissions)
 
 
-def check_permission(caller: Caller, needs: tuple[str, ...]) -> None:
+def check_permission(caller: Caller, needs: tuple[str, ...], denied: str = "") -> None:
     """Raises Fault FORBIDDEN, which names what is missing, unless the caller has one of these."""
     if needs and not may(caller, *needs):
         meant = " or ".join(f'"{MEANINGS[name]}" ({name})' for name in needs)
         raise Fault(
             Kind.FORBIDDEN,
-            f"Your role {caller.role} may not do this: it needs the permission {meant}.",
+            f"{denied or f'Your role {caller.role} may not do this'}: it needs the permission"
+            f" {meant}.",
             hint="Ask your administrator.",
             retry=False,
             reason="permission_missing",
