@@ -36,6 +36,6 @@ def run(arguments: list[str]) -> int:
 
 
 async def _migrated(settings: Settings) -> list[str]:
-    storage = await open_storage(settings, os.environ)
+    storage = await open_storage(settings, os.environ, migrates=True)
     await storage.database.close()
     return storage.applied

@@ -23,7 +23,7 @@ from proxy.server.listener import bind
 from proxy.storage.database import Database
 from proxy.storage.keys import Keys
 from proxy.storage.migrations import steps
-from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.opening import open_database
 
 FREE_BYTES_MIN = 256 << 20
 FILES_BESIDE = 200
@@ -31,7 +31,7 @@ FILES_BESIDE = 200
 PORT_TIMEOUT_S = 3.0
 
 _SQLITE = "sqlite:///"
-_MIGRATE = "`hatz-gateway serve` and `hatz-gateway migrate` bring it up to date"
+_MIGRATE = "`hatz-gateway migrate` brings it up to date; so does `serve`, for SQLite"
 
 
 # ---------------------------------------------------------------- storage
@@ -44,36 +44,40 @@ async def storage(settings: Settings) -> list[Finding]:
         url = resolve(url, os.environ).reveal() if is_reference(url) else url
     except SecretProblem:
         return []  # told among the secrets
-    path = Path(url.removeprefix(_SQLITE))
     if not url.startswith(_SQLITE):
-        # Not repeated: it may hold a password.
-        remedy = 'write url = "sqlite:///var/gateway.db" under [storage]'
-        return [fail("storage", "only SQLite is available in this release", remedy)]
+        remedy = "is the server up, does it know user, password and database? see storage.url"
+        return await _database(url, "the database", remedy)
+    path = Path(url.removeprefix(_SQLITE))
     if missing := _missing("storage", path, path.parent):
         return missing
-    try:
-        database = await SqliteDatabase.open(path)
-    except Fault as fault:
-        return [_storage_trouble(path, fault)]
-    found: list[Finding] = []
-    try:
-        # An empty transaction takes the writer's turn, which a file that may only be read refuses.
-        await database.run([])
-        found.append(ok("storage", f"{path} opens and can be written"))
-        schema = await _schema(database)
-        found.append(schema)
-        if not schema.remedy:
-            found.append(await _keys(Keys(database)))
-    except Fault as fault:
-        found.append(_storage_trouble(path, fault))
-    finally:
-        await database.close()
+    remedy = "is it a SQLite database of the gateway, and may this user write it and its folder?"
+    found = await _database(url, str(path), remedy)
     return [*found, *_space("storage", path.parent)]
 
 
+async def _database(url: str, place: str, remedy: str) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        database = await open_database(url)
+        try:
+            # An empty transaction takes the writer's turn, which what may only be read refuses.
+            await database.run([])
+            found.append(ok("storage", f"{place} opens and can be written"))
+            schema = await _schema(database)
+            found.append(schema)
+            if not schema.remedy:
+                found.append(await _keys(Keys(database)))
+        finally:
+            await database.close()
+    except Fault as fault:
+        trouble = f"{place} cannot be used ({fault.detail or fault.message})"
+        found.append(fail("storage", trouble, remedy))
+    return found
+
+
 async def _schema(database: Database) -> Finding:
-    records = await database.fetch("SELECT 1 FROM sqlite_master WHERE name = 'migrations'")
-    rows = await database.fetch("SELECT number FROM migrations") if records else []
+    there = await database.has_table("migrations")
+    rows = await database.fetch("SELECT number FROM migrations") if there else []
     done = {number for (number,) in rows}
     known = {step.number for step in steps()}
     if done - known:
@@ -90,11 +94,6 @@ async def _keys(keys: Keys) -> Finding:
         return ok("keys", f"{good} that are not revoked")
     remedy = "`hatz-gateway key create --config FILE --user EMAIL` prints one"
     return warn("keys", "there is none: nobody can come in", remedy)
-
-
-def _storage_trouble(path: Path, fault: Fault) -> Finding:
-    remedy = "is it a SQLite database of the gateway, and may this user write it and its folder?"
-    return fail("storage", f"{path} cannot be used ({fault.detail or fault.message})", remedy)
 
 
 def _missing(what: str, path: Path, folder: Path) -> list[Finding]:

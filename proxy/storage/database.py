@@ -20,10 +20,20 @@ class Database(Protocol):
     async def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The rows of one reading statement."""
 
-    async def run(self, statements: Sequence[Statement]) -> None:
-        """All statements in one transaction: all of them happen or none."""
+    async def has_table(self, name: str) -> bool:
+        """Is there a table of this name?"""
 
-    async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    async def run(self, statements: Sequence[Statement], *, commutes: bool = False) -> None:
+        """All statements in one transaction: all of them happen or none.
+
+        It is alone: nothing that its statements read changes before its end. Where that does not
+        matter, because it only adds or overwrites what is its own, `commutes` lets others happen
+        beside it.
+        """
+
+    async def run_many(
+        self, sql: str, rows: Sequence[Sequence[Any]], *, commutes: bool = False
+    ) -> None:
         """One statement for each row of parameters, all in one transaction."""
 
     async def close(self) -> None:

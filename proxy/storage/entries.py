@@ -1,7 +1,9 @@
 """Queries: the ledger's rows and their sums, and the record of refused requests.
 
 Rows are written in batches, and writing one twice is writing it once: a journal may be replayed
-without asking what arrived. Columns are the fields of `Entry` and `Refusal` by name.
+without asking what arrived. The sums of a month (storage/months.py) grow in the same transaction,
+so they are those of the rows at any moment. Columns are the fields of `Entry` and `Refusal` by
+name.
 """
 
 import datetime as dt
@@ -15,10 +17,12 @@ import msgspec
 from msgspec.structs import astuple
 
 from proxy.domain.entry import Entry
+from proxy.domain.fault import Fault, Kind
 from proxy.domain.ids import make_id
 from proxy.domain.refusal import Refusal
 from proxy.storage.accounts import ID_NOISE_BYTES
-from proxy.storage.database import Database, Row
+from proxy.storage.database import Database, Row, Statement
+from proxy.storage.months import PeriodOf, added, months_of, sums_of
 
 REFUSALS_KEPT_MAX = 100_000
 REFUSALS_BETWEEN_PRUNINGS = 1_000
@@ -39,7 +43,7 @@ class UsageSum(NamedTuple):
 
 
 _ENTRY = ", ".join(Entry.__struct_fields__)
-ROWS_PER_STATEMENT = 100
+ROWS_PER_STATEMENT = 128
 """A driver gives up the interpreter for each statement it runs and then waits to get it back: row
 by row, the two threads disturb each other more than the rows cost."""
 _REFUSAL = ", ".join(Refusal.__struct_fields__)
@@ -69,27 +73,58 @@ _SUMS = (
 )
 
 _T = TypeVar("_T", Entry, Refusal)
+_UTC = months_of("UTC")
 
 
 class Entries:
     """The books. Implements `ledger.journal.EntryStore`."""
 
-    def __init__(self, database: Database, *, refusals_kept_max: int = REFUSALS_KEPT_MAX) -> None:
+    def __init__(
+        self,
+        database: Database,
+        period_of: PeriodOf = _UTC,
+        *,
+        refusals_kept_max: int = REFUSALS_KEPT_MAX,
+    ) -> None:
         self._database = database
+        self._period_of = period_of
         self._refusals_kept_max = refusals_kept_max
         # The first batch of a process prunes: it may be one of many short-lived processes.
         self._refusals_until_pruning = 0
 
     async def insert(self, entries: Sequence[Entry]) -> None:
-        """Add rows in one transaction, leaving out those whose `event_id` is there already."""
-        rows = list(map(astuple, entries))
-        await self._database.run(
-            [
-                (_insert(len(some)), list(chain.from_iterable(some)))
-                for start in range(0, len(rows), ROWS_PER_STATEMENT)
-                if (some := rows[start : start + ROWS_PER_STATEMENT])
-            ]
-        )
+        """Add rows and their sums in one transaction, leaving out those whose `event_id` is there
+        already. CONFLICT: there is one among them that can never be stored; none was.
+        """
+        fresh = entries
+        while fresh:
+            try:
+                # Rows first: the sums, which other workers add to as well, are held only briefly.
+                rows = _inserts(fresh)
+                sums = added(sums_of(fresh, self._period_of))
+                await self._database.run([*rows, *sums], commutes=True)
+                return
+            except Fault as fault:
+                if fault.kind is not Kind.CONFLICT:
+                    raise
+                # Seldom: a replay of what arrived, or another worker was faster with the same row.
+                there = await self._there(fresh)
+                left = {row.event_id: row for row in reversed(fresh) if row.event_id not in there}
+                if len(left) == len(fresh):
+                    raise
+                fresh = list(left.values())
+
+    async def _there(self, entries: Sequence[Entry]) -> set[str]:
+        """Which of the rows are stored."""
+        there: set[str] = set()
+        for start in range(0, len(entries), ROWS_PER_STATEMENT):
+            names = [entry.event_id for entry in entries[start : start + ROWS_PER_STATEMENT]]
+            marks = ", ".join("?" * len(names))
+            found = await self._database.fetch(
+                f"SELECT event_id FROM entries WHERE event_id IN ({marks})", names
+            )
+            there.update(event_id for (event_id,) in found)
+        return there
 
     async def by_request_id(self, request_id: str) -> list[Entry]:
         """All rows of a request id, oldest first; a client's retries share one."""
@@ -125,10 +160,10 @@ class Entries:
             (make_id("refusal", os.urandom(ID_NOISE_BYTES)), *astuple(refusal))
             for refusal in refusals
         ]
-        await self._database.run_many(_INSERT_REFUSAL, rows)
+        await self._database.run_many(_INSERT_REFUSAL, rows, commutes=True)
         self._refusals_until_pruning -= len(rows)
         if self._refusals_until_pruning < 0:
-            await self._database.run([(_PRUNE_REFUSALS, (self._refusals_kept_max,))])
+            await self._database.run([(_PRUNE_REFUSALS, (self._refusals_kept_max,))], commutes=True)
             self._refusals_until_pruning = REFUSALS_BETWEEN_PRUNINGS
 
     async def refusals_by_request_id(self, request_id: str) -> list[Refusal]:
@@ -139,14 +174,24 @@ class Entries:
         return [_loaded(Refusal, row) for row in rows]
 
 
+def _inserts(entries: Sequence[Entry]) -> list[Statement]:
+    statements: list[Statement] = []
+    start = 0
+    while start < len(entries):
+        # Few different lengths: a database remembers each statement it has seen.
+        number = min(ROWS_PER_STATEMENT, 1 << (len(entries) - start).bit_length() - 1)
+        rows = map(astuple, entries[start : start + number])
+        statements.append((_insert(number), list(chain.from_iterable(rows))))
+        start += number
+    return statements
+
+
 @lru_cache(maxsize=ROWS_PER_STATEMENT)
 def _insert(rows: int) -> str:
-    """The statement for so many rows."""
+    """The statement for so many rows. A row that is there already makes it fail, and with it the
+    transaction: its credits must not be added to the sums again."""
     row = f"({', '.join('?' * len(Entry.__struct_fields__))})"
-    return (
-        f"INSERT INTO entries ({_ENTRY}) VALUES {', '.join([row] * rows)}"
-        " ON CONFLICT (event_id) DO NOTHING"
-    )
+    return f"INSERT INTO entries ({_ENTRY}) VALUES {', '.join([row] * rows)}"
 
 
 def _loaded(kind: type[_T], row: Row) -> _T:

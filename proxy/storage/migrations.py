@@ -63,6 +63,16 @@ async def migrate(database: Database, known: list[Step] | None = None) -> list[s
     return applied
 
 
+async def pending(database: Database) -> list[str]:
+    """The steps that are missing; changes nothing. Raises a Fault for a newer database."""
+    done: dict[int, str] = {}
+    if await database.has_table("migrations"):
+        done = dict(await database.fetch("SELECT number, name FROM migrations"))
+    known = steps()
+    _refuse_newer(done, known)
+    return [step.name for step in known if step.number not in done]
+
+
 async def _done(database: Database) -> dict[int, str]:
     await database.run([(_RECORDS, ())])
     return dict(await database.fetch("SELECT number, name FROM migrations"))

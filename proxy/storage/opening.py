@@ -13,7 +13,9 @@ from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Settings
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.storage.database import Database
-from proxy.storage.migrations import migrate
+from proxy.storage.migrations import migrate, pending
+from proxy.storage.months import begin_months
+from proxy.storage.postgres import PostgresDatabase
 from proxy.storage.secrets import Secrets
 from proxy.storage.sqlite import SqliteDatabase
 
@@ -21,7 +23,10 @@ HASH_SECRET_NAME = "key_hash_secret"
 HASH_SECRET_BYTES = 32
 GIVEN_SECRET_CHARACTERS_MIN = 16
 
+MIGRATION_S = 3_600.0
+
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 class OpenStorage(NamedTuple):
@@ -35,16 +40,27 @@ class OpenStorage(NamedTuple):
         return f"OpenStorage({self.database!r}, applied={self.applied!r})"
 
 
-async def open_storage(settings: Settings, environ: Mapping[str, str]) -> OpenStorage:
-    """Open the configured database, migrate it, and find or make the key-hash secret."""
+async def open_storage(
+    settings: Settings, environ: Mapping[str, str], *, migrates: bool = False
+) -> OpenStorage:
+    """Open the configured database and find or make the key-hash secret.
+
+    A SQLite file is brought up to date, PostgreSQL only where `migrates`: other machines may serve
+    from it, and the role they log in with need not be allowed to.
+    """
     given = _given_secret(settings.auth.key_hash_secret, environ)
     url = settings.storage.url
     if is_reference(url):
         url = _resolved("storage.url", url, environ)
-    database = await SqliteDatabase.open(_sqlite_path(url))
+    if migrates and url.startswith(_POSTGRES):
+        # An index for a table of millions takes longer than any statement later may.
+        database: Database = await PostgresDatabase.open(url, answer_s=MIGRATION_S)
+    else:
+        database = await open_database(url)
     ready = False
     try:
-        applied = await migrate(database)
+        applied = await _brought_up_to_date(database, migrates or not url.startswith(_POSTGRES))
+        await begin_months(database, settings.limits.time_zone)
         secret = given or await Secrets(database).stored_secret(HASH_SECRET_NAME, _new_secret)
         ready = True
     finally:
@@ -53,15 +69,29 @@ async def open_storage(settings: Settings, environ: Mapping[str, str]) -> OpenSt
     return OpenStorage(database, secret, applied)
 
 
-def _sqlite_path(url: str) -> Path:
-    """`sqlite:///relative/path` or `sqlite:////absolute/path`."""
-    if url.startswith(("postgresql:", "postgres:")):
-        raise _mistake("PostgreSQL storage is not available in this release; use sqlite:///path.")
+async def open_database(url: str) -> Database:
+    """The database behind `sqlite:///relative/path`, `sqlite:////absolute/path` or
+    `postgresql://user:password@host:port/name`, as it is: no step is applied."""
+    if url.startswith(_POSTGRES):
+        return await PostgresDatabase.open(url)
     path = url.removeprefix(_SQLITE)
     if path == url or not path:
         # The URL is not repeated: it may hold a password.
-        raise _mistake("storage.url is not understood; use sqlite:///path.")
-    return Path(path)
+        raise _mistake(
+            "storage.url is not understood; use sqlite:///path or postgresql://user@host/name."
+        )
+    return await SqliteDatabase.open(Path(path))
+
+
+async def _brought_up_to_date(database: Database, migrates: bool) -> list[str]:
+    if migrates:
+        return await migrate(database)
+    if missing := await pending(database):
+        raise _mistake(
+            f"The database's schema is {len(missing)} step(s) behind;"
+            " `hatz-gateway migrate --config FILE` brings it up to date."
+        )
+    return []
 
 
 def _given_secret(reference: str, environ: Mapping[str, str]) -> bytes | None:

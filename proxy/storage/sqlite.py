@@ -57,8 +57,13 @@ class SqliteDatabase:
         """The rows of one reading statement."""
         return await self._on_thread(lambda: self._connection.execute(sql, params).fetchall())
 
-    async def run(self, statements: Sequence[Statement]) -> None:
-        """All statements in one transaction."""
+    async def has_table(self, name: str) -> bool:
+        """Is there a table of this name?"""
+        find = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return bool(await self.fetch(find, (name,)))
+
+    async def run(self, statements: Sequence[Statement], *, commutes: bool = False) -> None:
+        """All statements in one transaction; a file has one writer at a time in any case."""
 
         def work() -> None:
             for sql, params in statements:
@@ -66,7 +71,9 @@ class SqliteDatabase:
 
         await self._on_thread(lambda: self._in_transaction(work))
 
-    async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    async def run_many(
+        self, sql: str, rows: Sequence[Sequence[Any]], *, commutes: bool = False
+    ) -> None:
         """One statement for each row of parameters, all in one transaction."""
         if not rows:
             return

@@ -1,8 +1,10 @@
 """`doctor` against real local servers and files: each trouble gets its line and its remedy."""
 
+import asyncio
 import errno
 import http.server
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -17,8 +19,11 @@ import pytest
 
 from proxy.cli import doctor, key, migrate, premises
 from proxy.cli.finding import Finding, Level, fail
+from proxy.config.settings import Settings, Storage
 from proxy.domain.entry import Entry, Outcome
 from proxy.ledger.segment import SUFFIX
+from proxy.storage.opening import open_storage
+from tests.kit.servers import Postgres
 
 KEY = "sk-hunter2-hunter2-hunter2"
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
@@ -298,13 +303,42 @@ def test_a_database_that_is_none_fails(
     assert "gateway.db cannot be used" in storage.seen
 
 
-def test_storage_that_this_release_lacks_fails_without_its_password(examine: Doctor) -> None:
-    status, found = examine(
-        '[server]\nport = 0\n[storage]\nurl = "postgresql://gateway:hunter2@127.0.0.1/db"\n'
-    )
+def test_a_postgresql_database_is_looked_at_and_not_touched(
+    examine: Doctor, provider: Provider, postgres: Postgres, postgres_url: str
+) -> None:
+    config = CONFIG.format(address=provider.address)
+    config = re.sub('url = "sqlite[^"]*"', f'url = "{postgres_url}"', config)
+    _, found = examine(config)
+    opens, schema = of(found, "storage")
+    assert opens.level is Level.OK
+    assert "step(s) behind" in schema.seen
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert postgres.ask(tables, postgres_url.rpartition("/")[2]) == "0"
+
+    async def made() -> None:
+        storage = await open_storage(Settings(storage=Storage(url=postgres_url)), {}, migrates=True)
+        await storage.database.close()
+
+    asyncio.run(made())
+    _, found = examine(config)
+    assert [finding.seen for finding in of(found, "storage")] == [
+        "the database opens and can be written",
+        "its schema is up to date",
+    ]
+    [keys] = of(found, "keys")
+    assert "there is none" in keys.seen
+
+
+def test_a_postgresql_server_that_is_away_fails_without_its_password(
+    examine: Doctor, postgres: Postgres, postgres_url: str
+) -> None:
+    postgres.stop()
+    status, found = examine(f'[server]\nport = 0\n[storage]\nurl = "{postgres_url}"\n')
     assert status == 1
     [storage] = of(found, "storage")
-    assert "only SQLite is available" in storage.seen
+    assert storage.level is Level.FAIL
+    assert f"127.0.0.1:{postgres.port}" in storage.seen
+    assert postgres.password not in str(found)
 
 
 def test_folders_that_cannot_be_made_fail(examine: Doctor, provider: Provider, place: Path) -> None:

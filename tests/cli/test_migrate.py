@@ -38,14 +38,25 @@ def test_a_newer_database_is_left_alone(config: Path, capsys: pytest.CaptureFixt
     assert "newer than this release" in capsys.readouterr().err
 
 
-def test_postgresql_is_refused_with_the_remedy(
+def test_postgresql_is_brought_up_to_date_too(
+    tmp_path: Path, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'[storage]\nurl = "{postgres_url}"\n')
+    assert run(["--config", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"applied {step.name}" for step in steps()]
+    assert run(["--config", str(file)]) == 0
+    assert capsys.readouterr().out == "the schema is up to date\n"
+
+
+def test_a_server_that_is_away_is_named_without_its_password(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "gateway.toml"
-    file.write_text('[storage]\nurl = "postgresql://user:hidden@host/db"\n')
+    file.write_text('[storage]\nurl = "postgresql://user:hidden@127.0.0.1:1/db"\n')
     assert run(["--config", str(file)]) == 1
     err = capsys.readouterr().err
-    assert "PostgreSQL storage is not available in this release; use sqlite:///path" in err
+    assert "127.0.0.1:1/db" in err
     assert "hidden" not in err
 
 

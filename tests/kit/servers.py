@@ -73,6 +73,7 @@ class Server:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
+        self._paused = False
 
     @property
     def pid(self) -> int:
@@ -102,13 +103,21 @@ class Server:
 
     def pause(self) -> None:
         """Connections stay open, nothing answers."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._paused = True
+        self._tell_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """After `pause`."""
+        """After `pause`; otherwise nothing."""
+        if self._paused:
+            self._paused = False
+            self._tell_all(signal.SIGCONT)
+
+    def _tell_all(self, what: signal.Signals) -> None:
         for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+            try:
+                os.kill(pid, what)
+            except ProcessLookupError:
+                pass  # one that served a connection, which ended meanwhile
 
     _polite = signal.SIGTERM
     _rude = signal.SIGKILL

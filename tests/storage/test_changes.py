@@ -1,19 +1,21 @@
 """A version moves with the change itself, or not at all."""
 
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from proxy.domain.fault import Fault
 from proxy.storage.changes import TOPICS, Changes, bump
-from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.database import Database
+
+OpenAnother = Callable[[], Awaitable[Database]]
 
 
-async def test_every_topic_has_a_version_from_the_start(database: SqliteDatabase) -> None:
+async def test_every_topic_has_a_version_from_the_start(database: Database) -> None:
     assert await Changes(database).versions() == dict.fromkeys(TOPICS, 0)
 
 
-async def test_a_version_does_not_move_when_the_change_fails(database: SqliteDatabase) -> None:
+async def test_a_version_does_not_move_when_the_change_fails(database: Database) -> None:
     bad = ("INSERT INTO tenants (id, name, created_at) VALUES ('t', NULL, 0)", ())
     with pytest.raises(Fault):
         await database.run([bump("people"), bad])
@@ -21,9 +23,8 @@ async def test_a_version_does_not_move_when_the_change_fails(database: SqliteDat
 
 
 async def test_another_connection_sees_the_new_version(
-    database: SqliteDatabase, path: Path
+    database: Database, another: OpenAnother
 ) -> None:
-    other = await SqliteDatabase.open(path)
+    other = await another()
     await database.run([bump("keys")])
     assert (await Changes(other).versions())["keys"] == 1
-    await other.close()

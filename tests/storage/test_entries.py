@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.refusal import Refusal
 from proxy.storage.accounts import Accounts
+from proxy.storage.database import Database
 from proxy.storage.entries import DAY_MS, Entries
 from proxy.storage.sqlite import SqliteDatabase
 
@@ -72,7 +73,7 @@ def refusal(request_id: str, at: int, **changes: Any) -> Refusal:
     return Refusal(**(fields | changes))
 
 
-async def test_every_field_of_an_entry_survives(database: SqliteDatabase) -> None:
+async def test_every_field_of_an_entry_survives(database: Database) -> None:
     entries = Entries(database)
     bare = Entry(
         *("event_2", "req_1", 5, 6, "t", "u", "r", "k", "asked", "model", "exact"),
@@ -84,7 +85,7 @@ async def test_every_field_of_an_entry_survives(database: SqliteDatabase) -> Non
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-async def test_every_outcome_survives(database: SqliteDatabase, outcome: Outcome) -> None:
+async def test_every_outcome_survives(database: Database, outcome: Outcome) -> None:
     entries = Entries(database)
     await entries.insert([entry("event_1", outcome=outcome)])
     [loaded] = await entries.by_request_id("req_1")
@@ -95,13 +96,17 @@ async def test_every_outcome_survives(database: SqliteDatabase, outcome: Outcome
     ("table", "kind", "own"), [("entries", Entry, set()), ("refusals", Refusal, {"id"})]
 )
 async def test_columns_are_the_fields(
-    database: SqliteDatabase, table: str, kind: type[msgspec.Struct], own: set[str]
+    database: Database, table: str, kind: type[msgspec.Struct], own: set[str]
 ) -> None:
-    rows = await database.fetch(f"PRAGMA table_info({table})")
-    assert {row[1] for row in rows} == set(kind.__struct_fields__) | own
+    if isinstance(database, SqliteDatabase):
+        names = "SELECT name FROM pragma_table_info(?)"
+    else:
+        names = "SELECT column_name::text FROM information_schema.columns WHERE table_name = ?"
+    rows = await database.fetch(names, (table,))
+    assert {name for (name,) in rows} == set(kind.__struct_fields__) | own
 
 
-async def test_writing_twice_is_writing_once(database: SqliteDatabase) -> None:
+async def test_writing_twice_is_writing_once(database: Database) -> None:
     entries = Entries(database)
     await entries.insert([entry("event_1"), entry("event_2")])
     await entries.insert([entry("event_2", total_ms=99), entry("event_3")])
@@ -110,7 +115,7 @@ async def test_writing_twice_is_writing_once(database: SqliteDatabase) -> None:
     assert {row.total_ms for row in written} == {12}
 
 
-async def test_sums_by_model_user_and_day(database: SqliteDatabase) -> None:
+async def test_sums_by_model_user_and_day(database: Database) -> None:
     accounts = Accounts(database)
     ada = await accounts.ensure_user("ada@example.com", await accounts.ensure_tenant("Default"))
     day = 20_000 * DAY_MS
@@ -139,7 +144,7 @@ async def test_sums_by_model_user_and_day(database: SqliteDatabase) -> None:
     ]
 
 
-async def test_sums_of_one_tenant_leave_out_others(database: SqliteDatabase) -> None:
+async def test_sums_of_one_tenant_leave_out_others(database: Database) -> None:
     entries = Entries(database)
     await entries.insert([entry("e1"), entry("e2", tenant_id="tenant_2", model="b")])
     [row] = await entries.sums("model", 0, 1 << 60, "tenant_2")
@@ -165,7 +170,7 @@ _rows = st.lists(
 )
 @given(_rows)
 async def test_every_way_of_summing_comes_to_the_same_total(
-    database: SqliteDatabase, rows: list[tuple[str, str, int, int]]
+    database: Database, rows: list[tuple[str, str, int, int]]
 ) -> None:
     await database.run([("DELETE FROM entries", ())])
     entries = Entries(database)
@@ -182,7 +187,7 @@ async def test_every_way_of_summing_comes_to_the_same_total(
     assert totals == {(len(rows), sum(row[3] + 19 for row in rows))}
 
 
-async def test_refusals_are_found_by_request_id(database: SqliteDatabase) -> None:
+async def test_refusals_are_found_by_request_id(database: Database) -> None:
     entries = Entries(database)
     first, second = refusal("req_1", 1), refusal("req_1", 2, status=429, reason="burst_limit")
     await entries.insert_refusals([second, first, refusal("req_2", 1)])
@@ -191,20 +196,20 @@ async def test_refusals_are_found_by_request_id(database: SqliteDatabase) -> Non
     assert await entries.refusals_by_request_id("req_3") == []
 
 
-async def test_only_the_newest_refusals_are_kept(database: SqliteDatabase) -> None:
+async def test_only_the_newest_refusals_are_kept(database: Database) -> None:
     await Entries(database).insert_refusals([refusal(f"req_{n}", n) for n in range(8)])
     await Entries(database, refusals_kept_max=3).insert_refusals([refusal("req_new", 100)])
     rows = await database.fetch("SELECT request_id FROM refusals ORDER BY at")
     assert [name for (name,) in rows] == ["req_6", "req_7", "req_new"]
 
 
-async def test_refusals_of_one_moment_are_cut_to_the_number_too(database: SqliteDatabase) -> None:
+async def test_refusals_of_one_moment_are_cut_to_the_number_too(database: Database) -> None:
     entries = Entries(database, refusals_kept_max=3)
     await entries.insert_refusals([refusal(f"req_{n}", 7) for n in range(8)])
     assert await database.fetch("SELECT count(*) FROM refusals") == [(3,)]
 
 
-async def test_refusals_are_not_pruned_at_every_batch(database: SqliteDatabase) -> None:
+async def test_refusals_are_not_pruned_at_every_batch(database: Database) -> None:
     entries = Entries(database, refusals_kept_max=3)
     for number in range(1_100):
         await entries.insert_refusals([refusal(f"req_{number}", number)] if number % 100 else [])

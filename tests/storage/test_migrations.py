@@ -2,29 +2,34 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from proxy.domain.fault import Fault, Kind
-from proxy.storage.database import Statement
+from proxy.storage.database import Database, Statement
 from proxy.storage.migrations import SCHEMA, Step, migrate, steps
 from proxy.storage.sqlite import SqliteDatabase
 
 Spawn = Callable[..., subprocess.Popen[str]]
+OpenAnother = Callable[[], Awaitable[Database]]
 
 FIRST = Step(1, "0001_first", ("CREATE TABLE one (a TEXT)", "INSERT INTO one VALUES ('x')"))
 SECOND = Step(2, "0002_second", ("CREATE TABLE two (a TEXT)",))
 BROKEN = Step(2, "0002_broken", ("CREATE TABLE two (a TEXT)", "CREATE TABLE one (a TEXT)"))
 
 
-async def tables(database: SqliteDatabase) -> set[str]:
-    rows = await database.fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
+async def tables(database: Database) -> set[str]:
+    if isinstance(database, SqliteDatabase):
+        names = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    else:
+        names = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
+    rows = await database.fetch(names)
     return {name for (name,) in rows}
 
 
-async def test_an_empty_database_gets_every_step_once(empty: SqliteDatabase) -> None:
+async def test_an_empty_database_gets_every_step_once(empty: Database) -> None:
     assert await migrate(empty) == [step.name for step in steps()]
     assert await migrate(empty) == []
     assert {"tenants", "users", "keys", "entries", "refusals"} <= await tables(empty)
@@ -36,13 +41,13 @@ def test_steps_are_numbered_without_gaps_and_no_file_is_left_out() -> None:
     assert [step.name for step in steps()] == sorted(path.stem for path in SCHEMA.iterdir())
 
 
-async def test_only_missing_steps_are_applied(empty: SqliteDatabase) -> None:
+async def test_only_missing_steps_are_applied(empty: Database) -> None:
     assert await migrate(empty, [FIRST]) == ["0001_first"]
     assert await migrate(empty, [FIRST, SECOND]) == ["0002_second"]
     assert await empty.fetch("SELECT a FROM one") == [("x",)]
 
 
-async def test_a_step_that_fails_leaves_nothing_and_can_be_repaired(empty: SqliteDatabase) -> None:
+async def test_a_step_that_fails_leaves_nothing_and_can_be_repaired(empty: Database) -> None:
     with pytest.raises(Fault):
         await migrate(empty, [FIRST, BROKEN])
     assert await tables(empty) == {"migrations", "one"}
@@ -50,7 +55,7 @@ async def test_a_step_that_fails_leaves_nothing_and_can_be_repaired(empty: Sqlit
 
 
 async def test_a_conflict_inside_a_step_is_not_taken_for_another_process(
-    empty: SqliteDatabase,
+    empty: Database,
 ) -> None:
     clash = ("CREATE TABLE one (a TEXT UNIQUE)", *["INSERT INTO one VALUES ('x')"] * 2)
     with pytest.raises(Fault) as failed:
@@ -59,7 +64,7 @@ async def test_a_conflict_inside_a_step_is_not_taken_for_another_process(
     assert await tables(empty) == {"migrations"}
 
 
-async def test_a_database_newer_than_the_code_is_refused(empty: SqliteDatabase) -> None:
+async def test_a_database_newer_than_the_code_is_refused(empty: Database) -> None:
     await migrate(empty, [FIRST, SECOND])
     with pytest.raises(Fault) as failed:
         await migrate(empty, [FIRST])
@@ -80,14 +85,13 @@ def test_comments_and_blank_lines_are_left_out(tmp_path: Path) -> None:
 
 MIGRATOR = """
 import asyncio, sys
-from proxy.storage.database import Statement
 from proxy.storage.migrations import migrate
-from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.opening import open_database
 
 async def main():
     print("ready", flush=True)
     input()
-    database = await SqliteDatabase.open(sys.argv[1])
+    database = await open_database(sys.argv[1])
     print(len(await migrate(database)))
     await database.close()
 
@@ -95,10 +99,8 @@ asyncio.run(main())
 """
 
 
-async def test_processes_that_migrate_at_once_apply_each_step_once(
-    path: Path, spawn: Spawn
-) -> None:
-    processes = [spawn(MIGRATOR, path) for _ in range(4)]
+async def test_processes_that_migrate_at_once_apply_each_step_once(url: str, spawn: Spawn) -> None:
+    processes = [spawn(MIGRATOR, url) for _ in range(4)]
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
@@ -117,7 +119,7 @@ async def test_processes_that_migrate_at_once_apply_each_step_once(
 class Latecomer:
     """A database where somebody else has done it between the look and the deed."""
 
-    def __init__(self, database: SqliteDatabase, faster: SqliteDatabase) -> None:
+    def __init__(self, database: Database, faster: Database) -> None:
         self.fetch = database.fetch
         self.run_many = database.run_many
         self.close = database.close
@@ -131,9 +133,8 @@ class Latecomer:
 
 
 async def test_steps_another_process_finished_in_between_are_passed_over(
-    empty: SqliteDatabase, path: Path
+    empty: Database, another: OpenAnother
 ) -> None:
-    faster = await SqliteDatabase.open(path)
+    faster = await another()
     assert await migrate(Latecomer(empty, faster)) == []
     assert len(await empty.fetch("SELECT number FROM migrations")) == len(steps())
-    await faster.close()

@@ -1,12 +1,15 @@
 """One way in: URL, schema and hash secret, or a sentence that says what to change."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from proxy.config.settings import Auth, Settings, Storage
 from proxy.domain.fault import Fault
-from proxy.storage.opening import open_storage
+from proxy.storage.migrations import steps
+from proxy.storage.opening import open_database, open_storage
+from tests.kit.servers import Postgres
 
 
 def settings_of(url: str, secret: str = "") -> Settings:
@@ -18,17 +21,53 @@ def names_in(folder: Path) -> list[str]:
 
 
 async def test_the_first_opening_migrates_and_makes_a_secret_the_next_one_finds_both(
-    path: Path,
+    url: str,
 ) -> None:
-    first = await open_storage(settings_of(f"sqlite:///{path}"), {})
+    first = await open_storage(settings_of(url), {}, migrates=True)
     await first.database.close()
-    second = await open_storage(settings_of(f"sqlite:///{path}"), {})
+    second = await open_storage(settings_of(url), {})
     await second.database.close()
-    assert first.applied
+    assert first.applied == [step.name for step in steps()]
     assert second.applied == []
     assert len(first.hash_secret) == 32
     assert first.hash_secret == second.hash_secret
     assert repr(first.hash_secret) not in repr(first)
+
+
+async def test_what_was_opened_does_not_show_the_password(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    opened = await open_storage(settings_of("env:STORE"), {"STORE": postgres_url}, migrates=True)
+    await opened.database.close()
+    assert postgres.password not in repr(opened)
+    assert f"127.0.0.1:{postgres.port}/" in repr(opened)
+
+
+async def test_all_who_open_a_new_database_at_once_succeed_and_agree(url: str) -> None:
+    opened = await asyncio.gather(
+        *[open_storage(settings_of(url), {}, migrates=True) for _ in range(4)]
+    )
+    for each in opened:
+        await each.database.close()
+    assert len({each.hash_secret for each in opened}) == 1
+    applied = [name for each in opened for name in each.applied]
+    assert sorted(applied) == [step.name for step in steps()]
+
+
+async def test_postgresql_is_migrated_only_by_the_command_for_it(postgres_url: str) -> None:
+    with pytest.raises(Fault) as refused:
+        await open_storage(settings_of(postgres_url), {})
+    assert (
+        f"schema is {len(steps())} step(s) behind; `hatz-gateway migrate" in refused.value.message
+    )
+    database = await open_database(postgres_url)
+    assert not await database.has_table("migrations")
+    await database.run([("CREATE TABLE migrations (number INTEGER, name TEXT)", ())])
+    await database.run([("INSERT INTO migrations VALUES (999, '0999_next')", ())])
+    await database.close()
+    with pytest.raises(Fault) as refused:
+        await open_storage(settings_of(postgres_url), {})
+    assert "newer than this release" in refused.value.message
 
 
 async def test_a_relative_path_starts_at_the_working_directory(
@@ -60,8 +99,7 @@ async def test_the_url_may_be_a_reference(path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "secret", "says"),
     [
-        ("postgresql://u:hidden@host/db", "", "PostgreSQL storage is not available in this rel"),
-        ("mysql://u:hidden@host/db", "", "use sqlite:///path"),
+        ("mysql://u:hidden@host/db", "", "sqlite:///path or postgresql://user@host/name"),
         ("sqlite:///", "", "use sqlite:///path"),
         ("env:HIDDEN", "", "storage.url: env:HIDDEN"),
         ("sqlite:///never.db", "env:HIDDEN", "auth.key_hash_secret: env:HIDDEN"),

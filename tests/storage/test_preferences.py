@@ -3,11 +3,11 @@
 from proxy.domain.caller import AliasMapping
 from proxy.storage.accounts import Accounts
 from proxy.storage.changes import Changes
+from proxy.storage.database import Database
 from proxy.storage.preferences import Preferences
-from proxy.storage.sqlite import SqliteDatabase
 
 
-async def test_a_mapping_is_each_users_own_and_replaced_whole(database: SqliteDatabase) -> None:
+async def test_a_mapping_is_each_users_own_and_replaced_whole(database: Database) -> None:
     accounts = Accounts(database)
     tenant_id = await accounts.ensure_tenant("Default")
     ada = (await accounts.ensure_user("ada@example.com", tenant_id)).id

@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,13 @@ from proxy.storage.sqlite import SqliteDatabase
 Spawn = Callable[..., subprocess.Popen[str]]
 
 COUNT = "CREATE TABLE counts (name TEXT PRIMARY KEY, number BIGINT NOT NULL CHECK (number >= 0))"
+
+
+@pytest.fixture
+async def empty(path: Path) -> AsyncIterator[SqliteDatabase]:
+    database = await SqliteDatabase.open(path)
+    yield database
+    await database.close()
 
 
 async def counted(database: SqliteDatabase) -> dict[str, int]:
