@@ -6,44 +6,45 @@ output; whatever else is to be said goes to standard error.
 """
 
 import argparse
-import asyncio
-import datetime as dt
 import os
 import sys
-from pathlib import Path
-
-import msgspec
 
 from proxy.auth.keys import NOISE_BYTES, digest, fault_of_given, mint, shown_prefix
-from proxy.config.load import ConfigProblems, load
+from proxy.cli.stored import (
+    DEFAULT_TENANT,
+    date_of,
+    minute_of,
+    ms_of,
+    operator,
+    print_json,
+    print_table,
+    run_on_storage,
+)
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Settings
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.people import ApiKey, User
 from proxy.storage.accounts import Accounts
+from proxy.storage.database import unix_ms
 from proxy.storage.keys import Keys
-from proxy.storage.opening import OpenStorage, open_storage
+from proxy.storage.opening import OpenStorage
 
-DEFAULT_TENANT = "Default"
 NAME_CHARACTERS_MAX = 200
 
 
 def run(arguments: list[str]) -> int:
     """Carry out one `key` command; 0 done, 1 failed, 2 wrong use."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load(Path(options.config), os.environ)
-        return asyncio.run(_carried_out(options, settings))
-    except ConfigProblems as found:
-        print(found, file=sys.stderr)
-        return 2
-    except SecretProblem as problem:
-        print(f"--secret: {problem}", file=sys.stderr)
-        return 1
-    except Fault as fault:
-        detail = f" ({fault.detail})" if fault.detail else ""
-        print(f"{fault.message}{detail}", file=sys.stderr)
-        return 1
+
+    async def work(storage: OpenStorage, settings: Settings) -> None:
+        if options.command == "create":
+            await _create(options, storage, settings)
+        elif options.command == "list":
+            await _list(Keys(storage.database), as_json=options.json)
+        else:
+            await _revoke(Keys(storage.database), options.id)
+
+    return run_on_storage(options.config, work)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--name", default="", metavar="NAME", help="what the key is for")
     create.add_argument(
+        "--expires",
+        type=date_of,
+        metavar="D",
+        help="the first moment it is no longer good, a date or date-time; else never",
+    )
+    create.add_argument(
         "--secret",
         metavar="env:NAME|file:PATH",
         help="take this value as the key and print nothing; the same value twice is no error",
@@ -77,26 +84,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _carried_out(options: argparse.Namespace, settings: Settings) -> int:
-    storage = await open_storage(settings, os.environ)
-    try:
-        if options.command == "create":
-            await _create(options, storage)
-        elif options.command == "list":
-            await _list(Keys(storage.database), as_json=options.json)
-        else:
-            await _revoke(Keys(storage.database), options.id)
-    finally:
-        await storage.database.close()
-    return 0
-
-
-async def _create(options: argparse.Namespace, storage: OpenStorage) -> None:
+async def _create(options: argparse.Namespace, storage: OpenStorage, settings: Settings) -> None:
     name: str = options.name.strip()
     if len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
         raise Fault(
             Kind.BAD_REQUEST,
             f"A key's name has at most {NAME_CHARACTERS_MAX} printable characters.",
+        )
+    by = operator()
+    expires_at = None if options.expires is None else ms_of(options.expires, settings)
+    if expires_at is not None and expires_at <= by.at:
+        raise Fault(
+            Kind.BAD_REQUEST,
+            f"--expires: {options.expires.isoformat()} has passed.",
+            hint="Name a moment to come, or leave it out.",
         )
     keys = Keys(storage.database)
     key = mint(os.urandom(NOISE_BYTES)) if options.secret is None else _given(options.secret)
@@ -105,11 +106,11 @@ async def _create(options: argparse.Namespace, storage: OpenStorage) -> None:
         return
 
     accounts = Accounts(storage.database)
-    tenant_id = await accounts.ensure_tenant(options.tenant)
-    user = await accounts.ensure_user(options.user, tenant_id, options.role)
+    tenant_id = await accounts.ensure_tenant(options.tenant, by)
+    user = await accounts.ensure_user(options.user, tenant_id, options.role, by)
     _refuse_inactive(user)
     try:
-        await keys.insert(user.id, name, key_digest, shown_prefix(key))
+        await keys.insert(user.id, name, key_digest, shown_prefix(key), by, expires_at=expires_at)
     except Fault as fault:
         # Two that provision the same value at once: the second finds it there.
         if fault.kind is not Kind.CONFLICT or not await _is_there(keys, key_digest, options):
@@ -119,7 +120,10 @@ async def _create(options: argparse.Namespace, storage: OpenStorage) -> None:
 
 
 def _given(reference: str) -> str:
-    key = resolve(reference, os.environ).reveal()
+    try:
+        key = resolve(reference, os.environ).reveal()
+    except SecretProblem as problem:
+        raise Fault(Kind.BAD_REQUEST, f"--secret: {problem}.") from None
     fault = fault_of_given(key)
     if fault:
         raise Fault(Kind.BAD_REQUEST, f"The value of {reference} cannot be a key: {fault}.")
@@ -161,11 +165,11 @@ _HEADINGS = ("ID", "KEY", "NAME", "USER", "TENANT", "CREATED", "LAST USED", "STA
 
 
 def _cells(record: ApiKey, now_ms: int) -> tuple[str, ...]:
-    shown = (record.id, f"{record.prefix}...", record.name or "-", record.email, record.tenant)
+    shown = (record.id, f"{record.prefix}...", record.name, record.email, record.tenant)
     return (
         *shown,
-        _minute(record.created_at),
-        _minute(record.last_used_at),
+        minute_of(record.created_at),
+        minute_of(record.last_used_at),
         _state(record, now_ms),
     )
 
@@ -173,29 +177,19 @@ def _cells(record: ApiKey, now_ms: int) -> tuple[str, ...]:
 async def _list(keys: Keys, *, as_json: bool) -> None:
     records = await keys.all()
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(records), indent=2).decode())
+        print_json(records)
         return
-    now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-    rows = [_HEADINGS, *[_cells(record, now_ms) for record in records]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(cells).rstrip())
-
-
-def _minute(at_ms: int | None) -> str:
-    if at_ms is None:
-        return "-"
-    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).strftime("%Y-%m-%d %H:%MZ")
+    now_ms = unix_ms()
+    print_table(_HEADINGS, [_cells(record, now_ms) for record in records])
 
 
 def _state(record: ApiKey, now_ms: int) -> str:
     if record.revoked_at is not None:
-        return f"revoked {_minute(record.revoked_at)}"
+        return f"revoked {minute_of(record.revoked_at)}"
     if record.expires_at is None:
         return "good"
     state = "expired" if record.expires_at <= now_ms else "good until"
-    return f"{state} {_minute(record.expires_at)}"
+    return f"{state} {minute_of(record.expires_at)}"
 
 
 async def _revoke(keys: Keys, key_id: str) -> None:
@@ -209,5 +203,5 @@ async def _revoke(keys: Keys, key_id: str) -> None:
     if record.revoked_at is not None:
         print(f"{key_id} was revoked before.", file=sys.stderr)
         return
-    await keys.revoke(key_id)
+    await keys.revoke(key_id, operator())
     print(f"{key_id} is revoked; running gateways refuse it within 2 seconds.", file=sys.stderr)

@@ -12,8 +12,12 @@ COMMANDS = {
     "check-config": ("proxy.cli.check_config", "show every error of a configuration"),
     "doctor": ("proxy.cli.doctor", "test storage and providers, and say what to do"),
     "migrate": ("proxy.cli.migrate", "bring the storage's schema up to date"),
+    "tenant": ("proxy.cli.tenant", "list, create, change tenants, and their credit packs"),
+    "user": ("proxy.cli.user", "list, create, change, move, delete users"),
+    "role": ("proxy.cli.role", "list, create, change, delete roles"),
+    "package": ("proxy.cli.package", "list, create, change, delete packages"),
     "key": ("proxy.cli.key", "create, list, revoke API keys"),
-    "model": ("proxy.cli.model", "list, enable, disable models"),
+    "model": ("proxy.cli.model", "list, enable, disable models, set rates"),
     "usage": ("proxy.cli.usage", "sums of the ledger"),
     "request": ("proxy.cli.request", "the support record of one request"),
 }

@@ -1,28 +1,36 @@
-"""`model list|enable|disable`: the operator's switches, over what the configuration says.
+"""`model list|enable|disable|rates`: the operator's switches and rates, over what the configuration
+says.
 
-A switch is kept in storage and beats the file, for everybody; it counts in all workers of a running
+Both are kept in storage and beat the file, for everybody; they count in all workers of a running
 gateway within two seconds. A model without rates stays off: it would be free in silence.
 """
 
 import argparse
-import asyncio
-import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.catalog.access import switched
 from proxy.catalog.catalog import Catalog
-from proxy.config.load import ConfigProblems, load
-from proxy.config.rules import nearest
+from proxy.cli.rates import rates_carried_out, rates_options
+from proxy.cli.stored import (
+    common_options,
+    model_of,
+    operator,
+    print_json,
+    print_table,
+    run_on_storage,
+)
 from proxy.config.settings import Settings
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
-from proxy.domain.model import FAMILIES, Model
+from proxy.domain.model import FAMILIES, Model, Rates
+from proxy.storage.database import unix_ms
 from proxy.storage.models import ModelSwitches
-from proxy.storage.opening import open_storage
+from proxy.storage.opening import OpenStorage
+from proxy.storage.rates import RateSheet
 
 # Somebody from whom nothing is hidden, to ask the catalogue what an alias means.
 _ANYBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
@@ -46,17 +54,14 @@ class _Row(msgspec.Struct, frozen=True):
 def run(arguments: list[str]) -> int:
     """Carry out one `model` command; 0 done, 1 failed, 2 wrong use."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load(Path(options.config), os.environ)
-        asyncio.run(_carried_out(options, settings))
-    except ConfigProblems as found:
-        print(found, file=sys.stderr)
-        return 2
-    except Fault as fault:
-        detail = f" ({fault.detail})" if fault.detail else ""
-        print(f"{fault.message}{detail}", file=sys.stderr)
-        return 1
-    return 0
+
+    async def work(storage: OpenStorage, settings: Settings) -> None:
+        if options.command == "rates":
+            await rates_carried_out(options, storage, settings)
+        else:
+            await _carried_out(options, storage, settings)
+
+    return run_on_storage(options.config, work)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,48 +77,43 @@ def _parser() -> argparse.ArgumentParser:
     for command in (on, off):
         command.add_argument("id", metavar="ID", help="as `model list` shows it")
     for command in (show, on, off):
-        command.add_argument("--config", required=True, metavar="FILE", help="the configuration")
-        command.add_argument("--json", action="store_true", help="as JSON")
+        common_options(command)
+    rates_options(commands.add_parser("rates", help="what models cost: list, set, withdraw"))
     return parser
 
 
-async def _carried_out(options: argparse.Namespace, settings: Settings) -> None:
-    storage = await open_storage(settings, os.environ)
-    try:
-        switches = ModelSwitches(storage.database)
-        if options.command == "list":
-            _list(_rows(settings, await switches.switches()), as_json=options.json)
-            return
-        wanted = options.command == "enable"
-        model = _model(settings, options.id)
-        if wanted and model.rates is None:
-            raise Fault(
-                Kind.BAD_REQUEST,
-                f"{model.id} has no rates and would be free in silence.",
-                hint=f"Add `rates` to it in {options.config}; write 0 if it is meant to be free.",
-            )
-        await switches.set(model.id, enabled=wanted)
-        rows = _rows(settings, await switches.switches())
-        _tell(next(row for row in rows if row.id == model.id), as_json=options.json)
-    finally:
-        await storage.database.close()
-
-
-def _model(settings: Settings, asked: str) -> Model:
-    """The one of this id, letters' case aside: a switch is no place for guesses."""
-    model = Catalog(settings.models, "settings").find(asked)
-    if model is None:
-        near = nearest(asked, [model.id for model in settings.models])
+async def _carried_out(
+    options: argparse.Namespace, storage: OpenStorage, settings: Settings
+) -> None:
+    switches = ModelSwitches(storage.database)
+    models = _priced(settings, await RateSheet(storage.database).current(unix_ms()))
+    if options.command == "list":
+        _list(_rows(models, await switches.switches()), as_json=options.json)
+        return
+    wanted = options.command == "enable"
+    model = models[model_of(settings, options.id).id]
+    if wanted and model.rates is None:
         raise Fault(
-            Kind.NOT_FOUND,
-            f"There is no model {asked!r}" + (f"; did you mean {near}?" if near else "."),
-            hint="`hatz-gateway model list` shows ids.",
+            Kind.BAD_REQUEST,
+            f"{model.id} has no rates and would be free in silence.",
+            hint=f"Add `rates` to it in {options.config}, or `hatz-gateway model rates set` them;"
+            " write 0 if it is meant to be free.",
         )
-    return model
+    await switches.set(model.id, enabled=wanted, by=operator())
+    rows = _rows(models, await switches.switches())
+    _tell(next(row for row in rows if row.id == model.id), as_json=options.json)
 
 
-def _rows(settings: Settings, switches: Mapping[str, bool]) -> list[_Row]:
-    catalog = Catalog(switched(settings.models, switches), "switched")
+def _priced(settings: Settings, rates: Mapping[str, Rates]) -> dict[str, Model]:
+    """The models by id, with the rates that are in effect."""
+    return {
+        model.id: replace(model, rates=rates.get(model.id, model.rates))
+        for model in settings.models
+    }
+
+
+def _rows(models: Mapping[str, Model], switches: Mapping[str, bool]) -> list[_Row]:
+    catalog = Catalog(switched(models.values(), switches), "switched")
     current = {family: catalog.current(family, _ANYBODY) for family in FAMILIES}
     return [
         _Row(
@@ -137,13 +137,9 @@ _HEADINGS = ("ID", "NAME", "DEVELOPER", "RELEASED", "STATE", "ALIAS", "PROVIDERS
 
 def _list(rows: list[_Row], *, as_json: bool) -> None:
     if as_json:
-        print(_json(rows))
-        return
-    table = [_HEADINGS, *[_cells(row) for row in rows]]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        print("  ".join(cells).rstrip())
+        print_json(rows)
+    else:
+        print_table(_HEADINGS, [_cells(row) for row in rows])
 
 
 def _cells(row: _Row) -> tuple[str, ...]:
@@ -164,13 +160,9 @@ def _state(row: _Row) -> str:
 
 def _tell(row: _Row, *, as_json: bool) -> None:
     if as_json:
-        print(_json(row))
+        print_json(row)
     else:
         verb = "enabled" if row.enabled else "disabled"
         print(f"{row.id} is {verb}; running gateways follow within 2 seconds.")
     if row.enabled and not row.deployments:
         print(f"{row.id} has no deployments: requests for it answer 503.", file=sys.stderr)
-
-
-def _json(document: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

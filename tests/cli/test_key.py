@@ -15,6 +15,8 @@ from proxy.cli.key import run
 from proxy.config.load import load
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault
+from proxy.domain.people import AuditLine
+from proxy.storage.audit import Audit
 from proxy.storage.keys import Keys
 from proxy.storage.opening import OpenStorage, open_storage
 
@@ -222,6 +224,48 @@ def test_the_list_says_whether_a_key_expired(
     assert state in key("list")[1]
 
 
+def test_a_key_may_expire(key: Run, config: Path) -> None:
+    create = ("create", "--user", "ada@example.com", "--expires")
+    lasting = key(*create, "2900-01-01")[1].strip()
+    assert isinstance(admitted(config, lasting), Caller)
+    assert "good until 2900-01-01 00:00Z" in key("list")[1]
+    [row] = listed(key)
+    assert row["expires_at"] == 29_348_006_400_000
+    change(config, "UPDATE keys SET expires_at = -1")
+    assert admitted(config, lasting) == 401
+
+
+def test_a_key_that_expired_already_is_not_made(key: Run) -> None:
+    status, out, err = key("create", "--user", "ada@example.com", "--expires", "2020-01-01")
+    assert (status, out) == (1, "")
+    assert "--expires: 2020-01-01T00:00:00 has passed." in err
+    assert listed(key) == []
+
+
+def test_what_the_operator_does_is_in_the_audit(key: Run, config: Path) -> None:
+    value = key("create", "--user", "ada@example.com", "--name", "laptop")[1].strip()
+    key_id = str(listed(key)[0]["id"])
+    key("revoke", key_id)
+
+    async def read() -> list[AuditLine]:
+        storage = await open_storage(load(config, {}), {})
+        try:
+            return await Audit(storage.database).page()
+        finally:
+            await storage.database.close()
+
+    lines = asyncio.run(read())
+    assert {line.actor for line in lines} == {"operator"}
+    assert sorted(line.action for line in lines) == [
+        "key.create",
+        "key.revoke",
+        "tenant.create",
+        "user.create",
+    ]
+    assert {line.target for line in lines if line.action.startswith("key.")} == {key_id}
+    assert value not in repr(lines)
+
+
 def test_a_user_who_is_not_active_gets_no_key(key: Run, config: Path) -> None:
     key("create", "--user", "ada@example.com")
     change(config, "UPDATE users SET status = 'Suspended'")
@@ -236,6 +280,7 @@ def test_a_user_who_is_not_active_gets_no_key(key: Run, config: Path) -> None:
         (("--user", "nobody"), "email address"),
         (("--user", "a@example.com", "--role", "emperor"), "no role 'emperor'"),
         (("--user", "a@example.com", "--name", "x" * 201), "at most 200"),
+        (("--user", "a@example.com", "--tenant", " "), "tenant: "),
     ],
 )
 def test_a_failed_action_exits_1_with_one_sentence(
@@ -247,7 +292,14 @@ def test_a_failed_action_exits_1_with_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["create"], ["create", "--config", "x"], ["revoke", "--config", "x"]]
+    "arguments",
+    [
+        [],
+        ["create"],
+        ["create", "--config", "x"],
+        ["revoke", "--config", "x"],
+        ["create", "--config", "x", "--user", "y", "--expires", "soon"],
+    ],
 )
 def test_wrong_use_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

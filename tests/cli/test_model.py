@@ -11,6 +11,8 @@ from proxy.catalog.catalog import Catalog
 from proxy.catalog.refresh import Shelf
 from proxy.cli.model import run
 from proxy.config.load import load
+from proxy.domain.people import AuditLine
+from proxy.storage.audit import Audit
 from proxy.storage.changes import MODELS, Changes
 from proxy.storage.models import ModelSwitches
 from proxy.storage.opening import open_storage
@@ -61,7 +63,7 @@ def model(config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one command; exit status, standard output, standard error."""
 
     def call(command: str, *arguments: str) -> tuple[int, str, str]:
-        status = run([command, "--config", str(config), *arguments])
+        status = run([command, *arguments, "--config", str(config)])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
@@ -167,6 +169,34 @@ def test_a_model_without_rates_cannot_be_enabled(model: Run, config: Path) -> No
     assert "has no rates" in err and str(config) in err
     assert enabled(config) == {NEWER, OLDER}
     assert model("disable", UNPRICED)[0] == 0
+
+
+def test_rates_that_were_set_count_as_rates(model: Run, config: Path) -> None:
+    status, out, err = model("rates", "set", UNPRICED, "--input", "10", "--output", "50")
+    assert (status, err) == (0, "")
+    assert f"{UNPRICED} has new rates from 20" in out
+    assert "off, no rates" not in model("list")[1]
+    assert model("enable", UNPRICED)[0] == 0
+    shown = {row["id"]: row for row in msgspec.json.decode(model("list", "--json")[1])}
+    assert (shown[UNPRICED]["enabled"], shown[UNPRICED]["has_rates"]) == (True, True)
+
+
+def test_switching_is_in_the_audit_under_the_operator(model: Run, config: Path) -> None:
+    model("disable", NEWER)
+    model("rates", "set", NEWER, "--input", "1", "--output", "2")
+
+    async def read() -> list[AuditLine]:
+        storage = await open_storage(load(config, {}), {})
+        try:
+            return await Audit(storage.database).page()
+        finally:
+            await storage.database.close()
+
+    lines = asyncio.run(read())
+    assert sorted((line.action, line.target, line.actor) for line in lines) == [
+        ("model.switch", NEWER, "operator"),
+        ("rates.set", NEWER, "operator"),
+    ]
 
 
 def test_a_bad_configuration_is_wrong_use(tmp_path: Path, model: Run) -> None:
