@@ -121,8 +121,8 @@ def check_role_grant(caller: Caller, role: Role, tenant_id: str, place: str) -> 
         raise _only_primary(place)
 
 
-def check_touch(caller: Caller, user: User, role: Role) -> None:
-    """Raises Fault FORBIDDEN where `user`, whose role is `role`, has more than the caller."""
+def check_touch(caller: Caller, role: Role) -> None:
+    """Raises Fault FORBIDDEN where somebody of this role has more than the caller."""
     check_grant(caller, role.permissions, "user")
     if role.slug == PRIMARY_ADMIN and caller.role != PRIMARY_ADMIN:
         raise _only_primary("user")

@@ -1,6 +1,7 @@
 """`/v1/admin/users`: people are invited, changed, moved to another tenant and deleted.
 
-A tenant's administrators see and change the people of their tenant, the MSP's people all.
+A tenant's administrators see and change the people of their tenant, the MSP's people all. That only
+Primary Admins touch Primary Admins, and nobody themselves, is why the last of them stays.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -30,7 +31,6 @@ from proxy.admin.newcomers import (
     role_of,
 )
 from proxy.admin.scope import (
-    PRIMARY_ADMIN,
     Reach,
     check_not_oneself,
     check_role_grant,
@@ -38,15 +38,12 @@ from proxy.admin.scope import (
     present,
 )
 from proxy.admin.stores import RoleStore, TenantStore, UserStore
-from proxy.domain.caller import Caller
-from proxy.domain.fault import Fault, Kind
-from proxy.domain.people import Role, User
+from proxy.domain.people import User
 from proxy.domain.permissions import MANAGE_USERS, MSP_USERS, MSP_VIEW
 from proxy.ledger.support_record import moment
 
 SEE: Final = Reach(own=(MANAGE_USERS,), msp=(MSP_VIEW, MSP_USERS))
 CHANGE: Final = Reach(own=(MANAGE_USERS,), msp=(MSP_USERS,))
-PRIMARY_ADMINS_LOOKED_AT: Final = 1_000
 
 
 class UserDocument(msgspec.Struct, frozen=True):
@@ -178,15 +175,14 @@ class UserPages:
             if slug is not UNSET:
                 raise bad("custom_role_name", "Give a role or a custom role, not both.")
             slug, field = wish.custom_role_name, "custom_role_name"
-        if slug is not UNSET and slug != user.role:
-            check_not_oneself(asked.caller, user, "change the role of")
+        if slug is not UNSET:
             role = role_of(await self._roles.by_slug(slug, user.tenant_id), slug, field)
-            check_role_grant(asked.caller, role, user.tenant_id, field)
-            await self._keep_a_primary_admin(user)
+            # By id: a tenant's own role may be called like one that is there for all.
+            if role.id != user.role_id:
+                check_not_oneself(asked.caller, user, "change the role of")
+                check_role_grant(asked.caller, role, user.tenant_id, field)
         if wish.status is not UNSET and wish.status != user.status:
             check_not_oneself(asked.caller, user, "change the status of")
-            if wish.status != "Active":
-                await self._keep_a_primary_admin(user)
         changed = await self._users.change(
             user.id,
             asked.actor,
@@ -201,7 +197,6 @@ class UserPages:
         """`DELETE /{user_id}`: their keys end with them."""
         user = await self._to_touch(asked)
         check_not_oneself(asked.caller, user, "delete")
-        await self._keep_a_primary_admin(user)
         await self._users.delete(user.id, asked.actor)
         return Deleted(user.id)
 
@@ -218,7 +213,6 @@ class UserPages:
             slug = asked.body.role
             role = role_of(await self._roles.by_slug(slug, tenant_id), slug, "role")
             check_role_grant(asked.caller, role, tenant_id, "role")
-        await self._keep_a_primary_admin(user)
         moved = await self._users.move(user.id, tenant_id, asked.actor, role=asked.body.role or "")
         return document(moved)
 
@@ -233,30 +227,10 @@ class UserPages:
 
     async def _to_touch(self, asked: Asked[Any, Any]) -> User:
         user = await self._user(asked, CHANGE)
-        check_touch(asked.caller, user, await self._role(asked.caller, user))
-        return user
-
-    async def _role(self, caller: Caller, user: User) -> Role:
         role = await self._roles.get(user.role_id)
-        assert role is not None, "a user's role cannot be deleted"
-        return role
-
-    async def _keep_a_primary_admin(self, user: User) -> None:
-        """Raises Fault CONFLICT if without this one nobody could do everything any more."""
-        if user.role != PRIMARY_ADMIN or not user.active:
-            return
-        offset = 0
-        while some := await self._users.page(None, PRIMARY_ADMINS_LOOKED_AT, offset):
-            for other in some:
-                if other.role == PRIMARY_ADMIN and other.active and other.id != user.id:
-                    return
-            offset += PRIMARY_ADMINS_LOOKED_AT
-        raise Fault(
-            Kind.CONFLICT,
-            f"user: {user.email} is the last Primary Admin.",
-            hint="Make somebody else one first.",
-            retry=False,
-        )
+        assert role is not None, "a role that somebody has cannot be deleted"
+        check_touch(asked.caller, role)
+        return user
 
 
 def document(user: User) -> UserDocument:

@@ -1,0 +1,194 @@
+"""Three tenants with their people, on a real database behind a real gate, for tests of the office.
+
+`msp` has one of each of the MSP's roles, `acme` and `beta` one of each of a tenant's. Everybody has
+a key. Beta's people and things are called so that a trace of them is found in any reply.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from proxy.admin.endpoint import AnyEndpoint, Handler
+from proxy.admin.table import Stores, people
+from proxy.auth.gate import Gate
+from proxy.auth.keys import digest, mint
+from proxy.catalog.refresh import Shelf
+from proxy.domain.people import Actor
+from proxy.limits.window import Months
+from proxy.server.admission import Admission
+from proxy.storage.audit import Audit
+from proxy.storage.changes import MODELS as MODELS_TOPIC
+from proxy.storage.changes import Changes
+from proxy.storage.database import Database
+from proxy.storage.keys import Keys
+from proxy.storage.migrations import migrate
+from proxy.storage.models import ModelSwitches
+from proxy.storage.month_use import MonthUse
+from proxy.storage.packages import CreditPacks, Packages
+from proxy.storage.roles import Roles
+from proxy.storage.sqlite import SqliteDatabase
+from proxy.storage.templates import Templates
+from proxy.storage.tenants import Tenants
+from proxy.storage.users import Users
+from tests.admin.office_floor import Browse, Said, ask, floor
+from tests.catalog.shop import MODELS
+
+HASH_SECRET = b"the hash secret of the tests"
+MSP_ROLES = (
+    "msp_primary_admin",
+    "msp_admin",
+    "msp_tenant_manager",
+    "msp_billing_manager",
+    "msp_helpdesk",
+)
+TENANT_ROLES = ("client_admin", "general_user", "chat_only_user", "workshop_user")
+TENANTS = {"msp": MSP_ROLES, "acme": TENANT_ROLES, "beta": TENANT_ROLES}
+CREDIT = 1_000_000
+
+
+class Known(msgspec.Struct):
+    """Ids and keys by name: tenants and packages by theirs, people as `acme.client_admin`, custom
+    roles as `acme.own_role`."""
+
+    ids: dict[str, str] = msgspec.field(default_factory=dict)
+    keys: dict[str, str] = msgspec.field(default_factory=dict)
+    key_ids: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+async def furnish(file: Path) -> Known:
+    """Write a database with everybody in it."""
+    database = await SqliteDatabase.open(file)
+    try:
+        await migrate(database)
+        return await _populate(database, Actor.operator(time.time_ns() // 1_000_000))
+    finally:
+        await database.close()
+
+
+async def _populate(database: Database, by: Actor) -> Known:
+    known = Known()
+    tenants, users, roles, keys = (
+        Tenants(database),
+        Users(database),
+        Roles(database),
+        Keys(database),
+    )
+    packages = Packages(database)
+    for name, credits in (("Starter", 100), ("Professional", 1000)):
+        package = await packages.create(name, by, monthly_credits=credits * CREDIT)
+        known.ids[name] = package.id
+    for number, (name, slugs) in enumerate(TENANTS.items()):
+        tenant = await tenants.create(f"The {name} tenant", by, package_id=known.ids["Starter"])
+        known.ids[name] = tenant.id
+        role = await roles.create(
+            f"{name}_own_role", by, tenant_id=tenant.id, permissions=["gateway.use"]
+        )
+        known.ids[f"{name}.own_role"] = role.id
+        for place, slug in enumerate([*slugs, "general_user"]):
+            label = f"{name}.{slug}" if place < len(slugs) else f"{name}.target"
+            email = f"{label}@{name}.example"
+            user = await users.create(email, tenant.id, by, role=slug, status="Active")
+            key = mint(bytes([number, place]) * 12)
+            key_id = await keys.insert(
+                user.id, f"{label}'s", digest(key.encode(), HASH_SECRET), key[:9], by
+            )
+            known.ids[label], known.keys[label], known.key_ids[label] = user.id, key, key_id
+    template = await Templates(database).create("Small", by, package_id=known.ids["Starter"])
+    known.ids["Small"] = template.id
+    return known
+
+
+class People:
+    """The office with all of them. `now_s` is its clock."""
+
+    def __init__(self, database: Database, known: Known) -> None:
+        self.database = database
+        self.known = known
+        self.now_s: Callable[[], float] = time.time
+        self.tenants = Tenants(database, lambda: int(self.now_s() * 1000))
+        self.users = Users(database)
+        self.roles = Roles(database)
+        self.packages = Packages(database)
+        self.packs = CreditPacks(database)
+        self.keys = Keys(database)
+        self.switches = ModelSwitches(database)
+        self.audit = Audit(database)
+        self.shelf = Shelf(MODELS, self.switches)
+        self.gate = Gate(self.keys, HASH_SECRET, keys_cached_max=100)
+        self.changes = Changes(database)
+        stores = Stores(
+            tenants=self.tenants,
+            users=self.users,
+            roles=self.roles,
+            packages=self.packages,
+            templates=Templates(database),
+            keys=self.keys,
+            switches=self.switches,
+            use=MonthUse(database),
+        )
+        self.table: list[AnyEndpoint] = people(stores, self.shelf, HASH_SECRET, Months("UTC"))
+        self.browse: Browse
+
+    @classmethod
+    async def open(cls, template: Path, place: Path, known: Known) -> "People":
+        """With a copy of a furnished database."""
+        file = place / "gateway.db"
+        shutil.copy(template, file)
+        opened = cls(await SqliteDatabase.open(file), known)
+        await opened.changed()
+        return opened
+
+    async def changed(self) -> None:
+        """As the house acts on a write of its own."""
+        self.gate.forget()
+        versions = await self.changes.versions()
+        await self.shelf.refresh(versions[MODELS_TOPIC])
+
+    def application(self, more: Iterable[tuple[str, str, Handler]] = ()) -> web.Application:
+        """Everything on its path."""
+        admission = Admission(self.gate, lambda: self.now_s(), strict_bearer=False)
+        return floor(
+            self.table, admission, wall=lambda: self.now_s(), changed=self.changed, more=more
+        )
+
+    def operator(self) -> Actor:
+        """Somebody who changes things past the office, now."""
+        return Actor.operator(int(self.now_s() * 1000))
+
+    def id(self, name: str) -> str:
+        """The id of a tenant, package, user, role or template."""
+        return self.known.ids[name]
+
+    def digest(self, who: str) -> bytes:
+        """What the key of somebody is known by."""
+        return digest(self.known.keys[who].encode(), HASH_SECRET)
+
+    async def ask(
+        self, who: str, method: str, path: str, body: object = None, **headers: str
+    ) -> Said:
+        """One request with the key of somebody."""
+        return await ask(self.browse, method, path, self.known.keys[who], body, **headers)
+
+    async def done(self, who: str, method: str, path: str, body: object = None) -> Any:
+        """One that must succeed."""
+        said = await self.ask(who, method, path, body)
+        assert 200 <= said.status < 300, (said.status, said.body)
+        return said.json()
+
+    async def refused(
+        self, status: int, who: str, method: str, path: str, body: object = None
+    ) -> str:
+        """One that must be refused; its message."""
+        said = await self.ask(who, method, path, body)
+        assert said.status == status, (said.status, said.body)
+        return said.message
+
+    async def last_audit(self) -> tuple[str, str, str]:
+        """Who did what to whom last."""
+        [line] = await self.audit.page(1)
+        return line.actor, line.action, line.target
