@@ -1,4 +1,4 @@
-"""A ledger with rows, and people who may see more or less of it, for tests of usage."""
+"""A ledger with rows, and people who may see and do more or less, for tests of the office."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -91,6 +91,12 @@ class Ledger:
             made.append(msgspec.structs.replace(row, **fields))
         return made
 
+    def empower(self, who: str, *permissions: str) -> None:
+        """Let somebody do these things, and nothing else."""
+        self.callers[who] = msgspec.structs.replace(
+            self.callers[who], permissions=frozenset(permissions)
+        )
+
     async def admit(self, request: web.Request, bearer_allowed: bool) -> Caller:
         """Keys are names here."""
         caller = self.callers.get(request.headers.get("X-Api-Key", ""))
@@ -106,6 +112,26 @@ class Ledger:
     async def ask(self, path: str, key: str = "root", **headers: str) -> Said:
         """One GET."""
         return await ask(self.browse, "GET", path, key, **headers)
+
+    async def send(self, method: str, path: str, body: object = None, key: str = "root") -> Said:
+        """One request that changes something."""
+        return await ask(self.browse, method, path, key, body)
+
+    async def done(self, method: str, path: str, body: object = None, key: str = "root") -> Any:
+        """The answer to one that must succeed."""
+        said = await self.send(method, path, body, key)
+        assert 200 <= said.status < 300, said.body
+        return said.json()
+
+    async def audited(self) -> list[tuple[str, str, Any, Any]]:
+        """Action, target, before and after of every line that root left, oldest first."""
+        # The clock stands still here, so only the order of rows tells.
+        rows = await self.database.fetch(
+            "SELECT action, target, before, after FROM audit WHERE actor_id = ? ORDER BY rowid",
+            (self.callers["root"].user_id,),
+        )
+        decode = msgspec.json.decode
+        return [(row[0], row[1], decode(row[2]), decode(row[3])) for row in rows]
 
     async def get(self, path: str, key: str = "root") -> Any:
         """The answer to one GET that must succeed."""
