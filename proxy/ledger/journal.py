@@ -70,6 +70,9 @@ class Journal:
 
     Rows wait while storage is away. A row that storage can never take is set aside in a `.rejected`
     file, so that it does not hold up all others. The counters only grow; metrics read them.
+
+    `stored` hears of rows that are no longer on their way: committed, or set aside. It may hear of
+    rows of other workers, which this one replays, and of a row twice. It must not raise.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Journal:
         spool_bytes_max: int = 1 << 30,
         backlog_bytes_max: int = BACKLOG_BYTES_MAX,
         refusals_per_second_max: int = REFUSALS_PER_SECOND_MAX,
+        stored: Callable[[list[Entry]], None] = lambda entries: None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_.]{1,64}", worker), "a worker's name is part of file names"
@@ -105,6 +109,7 @@ class Journal:
         self._spool_bytes_max = spool_bytes_max
         self._backlog_bytes_max = backlog_bytes_max
         self._refusals_per_second_max = refusals_per_second_max
+        self._stored = stored
         self._sleep = sleep
 
         self._encode_into = msgspec.json.Encoder().encode_into
@@ -443,8 +448,10 @@ class Journal:
             # Worded as in the segment: once the reason is cured, renaming the file replays it.
             rejected.append(msgspec.json.encode({type(rows[0]).__name__.lower(): rows[0]}))
             _log.error("ledger: storage refuses a row: %s", _told(error))
-            return
-        self.rows_stored += len(rows)
+        else:
+            self.rows_stored += len(rows)
+        if type(rows[0]) is Entry:
+            self._stored(rows)
 
     def _store_is_in_trouble(self, error: Exception) -> None:
         if not self.store_trouble:

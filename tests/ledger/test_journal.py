@@ -276,6 +276,28 @@ class Ticks:
         await self._asleep.wait()
 
 
+async def test_who_waits_for_rows_to_be_stored_hears_of_each_and_of_those_set_aside(
+    tmp_path: Path, shelf: Any, entry: MakeEntry, refusal: MakeRefusal
+) -> None:
+    heard: list[str] = []
+    journal = opened(
+        tmp_path, shelf, stored=lambda rows: heard.extend(row.event_id for row in rows)
+    )
+    shelf.never = {"evt_2"}
+    shelf.break_down()
+    for number in range(4):
+        journal.record(entry(f"evt_{number}"), nothing)
+    journal.record_refusal(refusal("req_1"))
+    await turn()
+    assert not await journal.drain()
+    assert heard == []
+    shelf.mend()
+    assert await journal.drain()
+    assert sorted(heard) == ["evt_0", "evt_1", "evt_2", "evt_3"]
+    assert sorted(shelf.entries) == ["evt_0", "evt_1", "evt_3"]
+    await journal.close()
+
+
 async def test_the_writer_moves_rows_each_round_and_backs_off_while_storage_is_away(
     tmp_path: Path, shelf: Any, entry: MakeEntry
 ) -> None:

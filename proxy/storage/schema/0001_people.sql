@@ -1,6 +1,6 @@
 -- Who may come in, and what they chose.
 --
--- Written for SQLite and PostgreSQL alike (there with CREATE DOMAIN blob AS bytea). Times are Unix
+-- Written for SQLite and PostgreSQL alike (there BLOB is made BYTEA by the driver). Times are Unix
 -- milliseconds, flags are 0 or 1, lists are JSON text.
 
 CREATE TABLE tenants (
