@@ -25,16 +25,16 @@ _RECORDS = (
     " k.created_at, k.expires_at, k.revoked_at, k.last_used_at"
     " FROM keys k JOIN users u ON u.id = k.user_id JOIN tenants t ON t.id = u.tenant_id"
 )
-# Everything that decides what a caller may do in one statement, so in one snapshot: a row for each
-# model that is switched off for them and each credit pack of their tenant, one without either. Of
-# two packages the one agreed on for now.
+# Everything that decides what a caller may do in one statement, so in one snapshot: first a row for
+# each model that is switched off for them, or one without a model, then a row for each credit pack.
+# Of two packages the one agreed on for now.
+_OWNER = " FROM keys k JOIN users u ON u.id = k.user_id"
 _CALLER = (
     "SELECT k.id, k.expires_at, u.id, u.email, u.status, t.id, t.name, t.status,"
     " r.id, r.slug, r.permissions, r.disabled_models, r.user_credit_limit,"
     " p.monthly_credits, p.allowed_models, t.ladder, p.ladder, t.burst,"
-    " s.model_id, c.id, c.credits, c.valid_from, c.valid_until"
-    " FROM keys k"
-    " JOIN users u ON u.id = k.user_id"
+    " s.model_id, NULL, NULL, NULL"
+    f"{_OWNER}"
     " JOIN tenants t ON t.id = u.tenant_id"
     " JOIN roles r ON r.id = u.role_id"
     " LEFT JOIN packages p ON p.id = CASE WHEN t.next_package_from <= ?"
@@ -42,10 +42,11 @@ _CALLER = (
     " LEFT JOIN model_switches s ON s.enabled = 0"
     " AND (s.scope = 'msp' OR (s.scope = 'tenant' AND s.scope_id = t.id)"
     " OR (s.scope = 'role' AND s.scope_id = r.id))"
-    " LEFT JOIN credit_packs c ON c.tenant_id = t.id"
-    " AND (c.valid_until IS NULL OR c.valid_until > ?)"
     " WHERE k.digest = ? AND k.revoked_at IS NULL AND u.status <> 'Deleted'"
-    " ORDER BY c.valid_from, c.id"
+    f" UNION ALL SELECT {', '.join(['NULL'] * 19)}, c.credits, c.valid_from, c.valid_until"
+    f"{_OWNER}"
+    " JOIN credit_packs c ON c.tenant_id = u.tenant_id"
+    " WHERE k.digest = ? AND (c.valid_until IS NULL OR c.valid_until > ?)"
 )
 # Several workers note uses of the same key; a late one must not turn time back.
 _TOUCH = (
@@ -66,8 +67,11 @@ class Keys:
         Whether it expired is for who knows the time of the request; `expires_at` is on the Caller.
         """
         now_ms = self._now_ms()
-        rows = await self._database.fetch(_CALLER, (now_ms, now_ms - PACKS_KEPT_MS, digest))
-        return _caller(rows) if rows else None
+        params = (now_ms, digest, digest, now_ms - PACKS_KEPT_MS)
+        rows = await self._database.fetch(_CALLER, params)
+        of_caller = [row for row in rows if row[0] is not None]
+        packs = [Pack(*row[19:]) for row in rows if row[0] is None]
+        return _caller(of_caller, packs) if of_caller else None
 
     async def insert(
         self,
@@ -152,13 +156,11 @@ class Keys:
         await self._database.run_many(_TOUCH, [(at, key_id, at) for key_id, at in used])
 
 
-def _caller(rows: list[Row]) -> Caller:
+def _caller(rows: list[Row], packs: list[Pack]) -> Caller:
     key_id, expires_at, user_id, email, user_status, tenant_id, tenant, tenant_status = rows[0][:8]
     role_id, role, permissions, disabled, role_credits = rows[0][8:13]
     monthly_credits, allowed, tenants_ladder, packages_ladder, burst = rows[0][13:18]
     switched_off = frozenset([row[18] for row in rows if row[18] is not None])
-    # By id: models times packs may have brought each of them more than once.
-    packs = {row[19]: Pack(*row[20:]) for row in rows if row[19] is not None}
     ladder = tenants_ladder or packages_ladder
     return Caller(
         key_id=key_id,
@@ -176,7 +178,7 @@ def _caller(rows: list[Row]) -> Caller:
         role_credits=None if role_credits is None else round(role_credits * CREDIT),
         terms=TenantTerms(
             credits=monthly_credits,
-            packs=tuple(packs.values()),
+            packs=tuple(sorted(packs, key=lambda pack: pack.from_ms)),
             ladder=msgspec.json.decode(ladder, type=Ladder) if ladder else None,
             burst=msgspec.json.decode(burst, type=Burst) if burst else None,
         ),

@@ -37,6 +37,11 @@ _TENANTS = (
     " LEFT JOIN packages n ON n.id = t.next_package_id"
 )
 _DUE = "next_package_from IS NOT NULL AND next_package_from <= ?"
+# What came into effect and nobody carried out yet must not be lost to what is agreed on after it.
+_AGREE = (
+    f"UPDATE tenants SET package_id = CASE WHEN {_DUE} THEN next_package_id ELSE package_id END,"
+    " next_package_id = ?, next_package_from = ? WHERE id = ?"
+)
 _TERMS = frozenset({"package_id", "ladder", "burst"})
 
 
@@ -181,7 +186,6 @@ class Tenants:
         self, tenant_id: str, package_id: str | None, from_ms: int | None, by: Actor
     ) -> Tenant:
         before = await self._tenant(tenant_id)
-        # Written with the package of now: one that came into effect unnoticed must not be lost.
         after = {"next_package_id": package_id, "next_package_from": from_ms}
         line = audited(
             by,
@@ -191,8 +195,8 @@ class Tenants:
             before={field: getattr(before, field) for field in after},
             after=after,
         )
-        columns = {"package_id": before.package_id, **after}
-        await commit(self._database, [update("tenants", tenant_id, columns), line], PEOPLE, TERMS)
+        agree = (_AGREE, (self._now_ms(), package_id, from_ms, tenant_id))
+        await commit(self._database, [agree, line], PEOPLE, TERMS)
         return await self._tenant(tenant_id)
 
     async def _columns(self, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -46,8 +46,10 @@ async def commit(
 ) -> None:
     """All statements and the raised versions in one transaction. `conflict` is said to the caller
     where a constraint said no."""
+    # In one order always: two transactions must not wait for each other's rows.
+    raised = [bump(topic) for topic in sorted(set(topics))]
     try:
-        await database.run([*statements, *[bump(topic) for topic in topics]])
+        await database.run([*statements, *raised])
     except Fault as fault:
         if fault.kind is not Kind.CONFLICT or not conflict:
             raise

@@ -203,7 +203,7 @@ async def test_an_agreed_package_is_in_effect_from_its_moment_on(home: Home) -> 
     assert seen == [(9, None), (1, {"a"})]
 
 
-async def test_packs_come_once_each_however_many_models_are_off(home: Home) -> None:
+async def test_packs_come_in_order_and_without_those_long_over(home: Home) -> None:
     packs = CreditPacks(home.database)
     tenant_id = home.user.tenant_id
     for start, end in ((NOW_MS, None), (NOW_MS - DAY_MS, NOW_MS - 1), (0, NOW_MS - 63 * DAY_MS)):
@@ -213,6 +213,8 @@ async def test_packs_come_once_each_however_many_models_are_off(home: Home) -> N
     assert caller is not None
     assert caller.terms.packs == (Pack(7, NOW_MS - DAY_MS, NOW_MS - 1), Pack(7, NOW_MS, None))
     assert caller.disabled_models == {"a", "b", "c"}
+    await home.keys.revoke(home.key_id)
+    assert await home.caller() is None
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ INSERT INTO roles (id, tenant_id, slug, display_name, permissions, is_default) V
 
 ALTER TABLE users ADD COLUMN first_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE users ADD COLUMN last_name TEXT NOT NULL DEFAULT '';
+CREATE INDEX users_by_email ON users (email_folded);
+CREATE INDEX users_by_role ON users (role_id);
 
 -- Rates an administrator set; the newest that is in effect beats the configuration's. Rows of the
 -- ledger are never priced again.
@@ -116,6 +118,7 @@ CREATE TABLE audit (
     request_id TEXT NOT NULL
 );
 CREATE INDEX audit_by_time ON audit (at, id);
+CREATE INDEX audit_by_tenant ON audit (tenant_id, at, id);
 
 -- Settings of the installation that an administrator changed, such as the ladder.
 CREATE TABLE installation (
