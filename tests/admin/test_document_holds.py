@@ -1,0 +1,139 @@
+"""What the document of the API says holds: requests made from it, right and wrong ones, are answered as
+it says, and never with a 500."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from proxy.admin.openapi import ApiDocument
+from tests.admin.people_floor import Known, People
+from tests.admin.test_matrix import CASES
+from tests.catalog.shop import KIMI
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+WHO = "msp.msp_primary_admin"
+
+
+class Open:
+    """The office on a port of its own, in a thread of its own."""
+
+    def __init__(self, template: Path, place: Path, known: Known) -> None:
+        self.known = known
+        self.url = ""
+        self._template, self._place = template, place
+        self._loop = asyncio.new_event_loop()
+        self._is_open = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="office")
+        self._thread.start()
+        assert self._is_open.wait(10)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._open())
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
+
+    async def _open(self) -> None:
+        self._people = await People.open(self._template, self._place, self.known)
+        document = ApiDocument(self._people.table, "test")
+        self._runner = web.AppRunner(self._people.application(document.routes()), access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._is_open.set()
+
+    async def _close(self) -> None:
+        await self._runner.cleanup()
+        await self._people.database.close()
+
+
+@pytest.fixture(scope="module")
+def office(
+    furnished: tuple[Path, Known], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Open]:
+    file, known = furnished
+    opened = Open(file, tmp_path_factory.mktemp("office"), known)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def schema(office: Open) -> Any:
+    return schemathesis.openapi.from_url(f"{office.url}/v1/openapi.json")
+
+
+def real_ids(known: Known) -> dict[str, str]:
+    """Things that are there, for the parts of paths and the fields that name things."""
+    return {
+        "tenant_id": known.ids["acme"],
+        "user_id": known.ids["acme.target"],
+        "role_id": known.ids["acme.own_role"],
+        "key_id": known.key_ids["acme.target"],
+        "template_id": known.ids["Small"],
+        "package_id": known.ids["Professional"],
+        "model": KIMI.id,
+        "ids": f"{known.ids['acme.own_role']},role_general_user",
+    }
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("name", CASES)
+def test_replies_are_as_described(
+    schema: Any, office: Open, name: str, mode: GenerationMode
+) -> None:
+    method, _, path = name.partition(" ")
+    operation = schema[path][method]
+    real = real_ids(office.known)
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=15,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), is_real=st.booleans())
+    def holds(case: Any, is_real: bool) -> None:
+        if is_real and mode is GenerationMode.POSITIVE:
+            for part in (case.path_parameters, case.query, case.body):
+                if isinstance(part, dict):
+                    part.update({key: real[key] for key in part.keys() & real.keys()})
+        response = case.call_and_validate(
+            base_url=office.url, headers={"X-API-Key": office.known.keys[WHO]}, checks=CHECKS
+        )
+        assert response.headers["x-request-id"]
+        statuses.add(response.status_code)
+
+    holds()
+    assert statuses
