@@ -13,6 +13,7 @@ from proxy.auth.keys import NOISE_BYTES, digest, fault_of_given, mint, shown_pre
 from proxy.cli.stored import (
     DEFAULT_TENANT,
     date_of,
+    every,
     minute_of,
     ms_of,
     operator,
@@ -175,7 +176,7 @@ def _cells(record: ApiKey, now_ms: int) -> tuple[str, ...]:
 
 
 async def _list(keys: Keys, *, as_json: bool) -> None:
-    records = await keys.all()
+    records = (await every(keys.page))[::-1]
     if as_json:
         print_json(records)
         return

@@ -37,7 +37,8 @@ class Installation:
         return {name: msgspec.json.decode(value) for name, value in rows}
 
     async def set(self, name: str, value: object, by: Actor) -> None:
-        """Set a value; anything JSON can say."""
+        """Set a value; anything JSON can say but null, which is what `clear` is for."""
+        assert value is not None
         before = (await self.all()).get(name)
         text = msgspec.json.encode(value).decode()
         line = audited(by, "setting.change", name, before=before, after=value)

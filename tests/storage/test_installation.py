@@ -48,3 +48,8 @@ async def test_a_value_of_another_shape_is_an_error_not_a_guess(database: Databa
     await installation.set("ladder", "steep", BY)
     with pytest.raises(msgspec.ValidationError):
         await installation.get("ladder", Ladder)
+
+
+async def test_nothing_is_no_value(database: Database) -> None:
+    with pytest.raises(AssertionError):
+        await Installation(database).set("ladder", None, BY)
