@@ -29,6 +29,7 @@ STOP_S = 15.0
 TRIES = 5
 PAUSE_S = 0.02
 ANSWER_S = 5.0
+IN_MEMORY_FREE_BYTES = 1 << 30
 HOST = "127.0.0.1"
 USER = "gateway"
 PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server"}
@@ -62,6 +63,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+_GUARD = ["/bin/sh", "-c", 'read _; kill -QUIT "$0"; sleep 1; rm -rf "$1"']
 
 
 class Server:
@@ -142,9 +146,10 @@ class Server:
                 start_new_session=True,  # Ctrl-C is for the tests, which then end it
                 **_unprivileged(),
             )
-        # Ends the server when this process is gone, however that came: its end of the pipe closes.
+        # Ends the server, and removes its folder, when this process is gone, however that came: its
+        # end of the pipe closes.
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", 'read _; kill -QUIT "$0"', str(self._process.pid)],
+            [*_GUARD, str(self._process.pid), str(self.folder)],
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -230,6 +235,8 @@ class Postgres(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "shared_buffers": "16MB",
+            "min_wal_size": "32MB",
+            "max_wal_size": "64MB",
             "max_connections": 100,
         }
         command = [_wanted("postgres"), "-D", str(self.folder / "data")]
@@ -292,8 +299,11 @@ def _unprivileged() -> dict[str, int | Sequence[int]]:
 
 
 def _folder(of: str) -> Path:
-    # Not below pytest's own temporary folder: nobody but its owner may enter that.
-    folder = Path(tempfile.mkdtemp(prefix=f"gateway-{of}-"))
+    # Not below pytest's own temporary folder: nobody but its owner may enter that. In memory where
+    # there is room: a new database is seven megabytes written, for each test.
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > IN_MEMORY_FREE_BYTES
+    folder = Path(tempfile.mkdtemp(prefix=f"gateway-{of}-", dir=memory if roomy else None))
     if owner := _unprivileged():
         os.chown(folder, owner["user"], owner["group"])
     return folder

@@ -86,6 +86,9 @@ def test_no_server_outlives_its_tests_even_killed_ones() -> None:
     while Path(f"/proc/{pid}/exe").exists() and time.monotonic() < until:
         time.sleep(0.02)
     assert not os.path.exists(f"/proc/{pid}/exe")
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not folder.exists()
 
 
 def test_a_missing_server_is_a_failure_that_says_what_to_install(
