@@ -127,6 +127,7 @@ class Users:
             [insert, line],
             PEOPLE,
             conflict=f"email: {email} is already a user of this tenant.",
+            hint="Change that user instead.",
         )
         return await self._user(user_id)
 
