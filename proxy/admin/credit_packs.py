@@ -8,8 +8,17 @@ from typing import Annotated, Final, Protocol
 import msgspec
 from msgspec import Meta
 
-from proxy.admin.endpoint import AnyEndpoint, Asked, Endpoint, NoBody, NoQuery, bad, not_there
-from proxy.admin.packages import CreditAmount, Deleted, Page, micro
+from proxy.admin.endpoint import (
+    AnyEndpoint,
+    Asked,
+    Deleted,
+    Endpoint,
+    NoBody,
+    NoQuery,
+    bad,
+    not_there,
+)
+from proxy.admin.packages import CreditAmount, Page, micro
 from proxy.domain.people import CREDIT, Actor, CreditPack, Tenant
 from proxy.domain.permissions import MSP_BILLING, MSP_VIEW
 from proxy.ledger.report import YEARS

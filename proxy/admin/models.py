@@ -65,7 +65,7 @@ class ModelDocuments(msgspec.Struct, frozen=True):
     models: list[ModelDocument]
 
 
-class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HouseSwitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """On, off, or null: as configured."""
 
     enabled: bool | None
@@ -122,7 +122,7 @@ class ModelDesk:
                 handler=self._switch,
                 reply=ModelDocument,
                 query=NoQuery,
-                body=Switch,
+                body=HouseSwitch,
                 needs=(MSP_MODELS,),
                 refusals=(404,),
             ),
@@ -144,7 +144,7 @@ class ModelDesk:
         rates = await self._rates.current(asked.now_ms)
         return self._document(model, switches.get(model.id), rates.get(model.id))
 
-    async def _switch(self, asked: Asked[NoQuery, Switch]) -> ModelDocument:
+    async def _switch(self, asked: Asked[NoQuery, HouseSwitch]) -> ModelDocument:
         model, wanted = self._model(asked), asked.body.enabled
         rates = (await self._rates.current(asked.now_ms)).get(model.id)
         if wanted and rates is None and self._file(model).rates is None:

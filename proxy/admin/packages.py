@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from proxy.admin.endpoint import (
     AnyEndpoint,
     Asked,
+    Deleted,
     Endpoint,
     Limit,
     NoBody,
@@ -104,7 +105,7 @@ class PackageList(msgspec.Struct, frozen=True):
     has_more: bool
 
 
-class PackageWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new package. Without credits it has no limit, with 0 nothing is allowed."""
 
     name: PackageName
@@ -120,13 +121,6 @@ class PackageChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     monthly_credits: CreditAmount | UnsetType | None = UNSET
     allowed_models: Annotated[list[str], Meta(max_length=MODELS_MAX)] | UnsetType | None = UNSET
     ladder: LadderWish | UnsetType | None = UNSET
-
-
-class Deleted(msgspec.Struct, frozen=True):
-    """Something that is no more."""
-
-    id: str
-    deleted: bool = True
 
 
 class PackageDesk:
@@ -157,7 +151,7 @@ class PackageDesk:
                 handler=self._create,
                 reply=PackageRow,
                 query=NoQuery,
-                body=PackageWish,
+                body=NewPackage,
                 needs=(MSP_BILLING,),
                 status=201,
                 refusals=(409,),
@@ -210,7 +204,7 @@ class PackageDesk:
             raise not_there("package", package_id)
         return _row(package)
 
-    async def _create(self, asked: Asked[NoQuery, PackageWish]) -> PackageRow:
+    async def _create(self, asked: Asked[NoQuery, NewPackage]) -> PackageRow:
         wish = asked.body
         return _row(
             await self._store.create(
