@@ -14,10 +14,14 @@ import msgspec
 from aiohttp import web
 
 from proxy.admin.endpoint import AnyEndpoint, Handler
-from proxy.admin.table import Stores, people
+from proxy.admin.table import House, Stores, table
+from proxy.admin.usage_limits import Rules
 from proxy.auth.gate import Gate
 from proxy.auth.keys import digest, mint
 from proxy.catalog.refresh import Shelf
+from proxy.config.settings import Settings
+from proxy.domain.entry import COMPLETED, Entry
+from proxy.domain.model import Rates
 from proxy.domain.people import Actor
 from proxy.limits.window import Months
 from proxy.server.admission import Admission
@@ -25,18 +29,23 @@ from proxy.storage.audit import Audit
 from proxy.storage.changes import MODELS as MODELS_TOPIC
 from proxy.storage.changes import Changes
 from proxy.storage.database import Database
+from proxy.storage.entries import Entries
+from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
 from proxy.storage.migrations import migrate
 from proxy.storage.models import ModelSwitches
 from proxy.storage.month_use import MonthUse
+from proxy.storage.notes import Notes
 from proxy.storage.packages import CreditPacks, Packages
+from proxy.storage.rates import RateSheet
 from proxy.storage.roles import Roles
 from proxy.storage.sqlite import SqliteDatabase
 from proxy.storage.templates import Templates
 from proxy.storage.tenants import Tenants
+from proxy.storage.usage import Usage
 from proxy.storage.users import Users
 from tests.admin.office_floor import Browse, Said, ask, floor
-from tests.catalog.shop import MODELS
+from tests.catalog.shop import KIMI, MODELS
 
 HASH_SECRET = b"the hash secret of the tests"
 MSP_ROLES = (
@@ -49,6 +58,9 @@ MSP_ROLES = (
 TENANT_ROLES = ("client_admin", "general_user", "chat_only_user", "workshop_user")
 TENANTS = {"msp": MSP_ROLES, "acme": TENANT_ROLES, "beta": TENANT_ROLES}
 CREDIT = 1_000_000
+RATES_TO_COME = "2099-01-01T00:00:00Z"
+_RATES_TO_COME_MS = 4_070_908_800_000
+SETTINGS = Settings(models=MODELS)
 
 
 class Known(msgspec.Struct):
@@ -79,7 +91,7 @@ async def _populate(database: Database, by: Actor) -> Known:
         Keys(database),
     )
     packages = Packages(database)
-    for name, credits in (("Starter", 100), ("Professional", 1000)):
+    for name, credits in (("Starter", 100), ("Professional", 1000), ("Unused", 0)):
         package = await packages.create(name, by, monthly_credits=credits * CREDIT)
         known.ids[name] = package.id
     for number, (name, slugs) in enumerate(TENANTS.items()):
@@ -98,9 +110,39 @@ async def _populate(database: Database, by: Actor) -> Known:
                 user.id, f"{label}'s", digest(key.encode(), HASH_SECRET), key[:9], by
             )
             known.ids[label], known.keys[label], known.key_ids[label] = user.id, key, key_id
+        pack = await CreditPacks(database).add(
+            tenant.id, by, name="Extra", credits=5 * CREDIT, valid_from=by.at, valid_until=None
+        )
+        known.ids[f"{name}.pack"] = pack.id
+        row = used(known, f"{name}.target", by.at)
+        await Entries(database).insert([row])
+        known.ids[f"{name}.event"] = row.event_id
+    await RateSheet(database).set(
+        KIMI.id, Rates(input=1, output=2), by, effective_from=_RATES_TO_COME_MS
+    )
     template = await Templates(database).create("Small", by, package_id=known.ids["Starter"])
     known.ids["Small"] = template.id
     return known
+
+
+def used(known: Known, who: str, at: int, credits: int = 0, number: int = 0) -> Entry:
+    """A row of the ledger; `number` tells somebody's rows apart."""
+    return Entry(
+        event_id=f"evt_{who}_{number}",
+        request_id=f"req_{who}_{number}",
+        started_at=at,
+        ended_at=at,
+        tenant_id=known.ids[who.partition(".")[0]],
+        user_id=known.ids[who],
+        role="general_user",
+        key_id=known.key_ids[who],
+        requested_model=KIMI.id,
+        model=KIMI.id,
+        resolved_via="exact",
+        outcome=COMPLETED,
+        status=200,
+        credits_in=credits,
+    )
 
 
 class People:
@@ -118,20 +160,35 @@ class People:
         self.keys = Keys(database)
         self.switches = ModelSwitches(database)
         self.audit = Audit(database)
-        self.shelf = Shelf(MODELS, self.switches)
+        rates = RateSheet(database)
+        self.shelf = Shelf(MODELS, self.switches, rates)
         self.gate = Gate(self.keys, HASH_SECRET, keys_cached_max=100)
         self.changes = Changes(database)
         stores = Stores(
             tenants=self.tenants,
             users=self.users,
             roles=self.roles,
-            packages=self.packages,
             templates=Templates(database),
             keys=self.keys,
+            packages=self.packages,
+            packs=self.packs,
             switches=self.switches,
+            rates=rates,
             use=MonthUse(database),
+            ledger=Usage(database),
+            installation=Installation(database),
+            audit=self.audit,
+            notes=Notes(database),
         )
-        self.table: list[AnyEndpoint] = people(stores, self.shelf, HASH_SECRET, Months("UTC"))
+        house = House(
+            shelf=self.shelf,
+            months=Months("UTC"),
+            hash_secret=HASH_SECRET,
+            settings=lambda: SETTINGS,
+            rules=lambda: Rules(SETTINGS.limits.ladder, SETTINGS.limits.hard_stop),
+            reload=self._reload,
+        )
+        self.table: list[AnyEndpoint] = table(stores, house)
         self.browse: Browse
 
     @classmethod
@@ -148,6 +205,9 @@ class People:
         self.gate.forget()
         versions = await self.changes.versions()
         await self.shelf.refresh(versions[MODELS_TOPIC])
+
+    async def _reload(self) -> list[str]:
+        return []
 
     def application(self, more: Iterable[tuple[str, str, Handler]] = ()) -> web.Application:
         """Everything on its path."""

@@ -1,5 +1,5 @@
-"""What the document of the API says holds: requests made from it, right and wrong ones, are answered as
-it says, and never with a 500."""
+"""What the document of the API says holds: requests made from it, right and wrong ones, are
+answered as it says, and never with a 500."""
 
 import asyncio
 import threading
@@ -101,6 +101,7 @@ def real_ids(known: Known) -> dict[str, str]:
         "key_id": known.key_ids["acme.target"],
         "template_id": known.ids["Small"],
         "package_id": known.ids["Professional"],
+        "pack_id": known.ids["acme.pack"],
         "model": KIMI.id,
         "ids": f"{known.ids['acme.own_role']},role_general_user",
     }

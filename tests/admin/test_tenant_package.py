@@ -18,7 +18,7 @@ async def test_an_upgrade_counts_at_once(people: People) -> None:
         "next_package_id": None,
         "next_package_name": None,
         "next_package_from": None,
-        "total_credit_limit": 1000.0,
+        "total_credit_limit": 1005.0,
     }
     assert state == await people.done("acme.client_admin", "GET", path(people))
     assert (await people.last_audit())[1:] == ("tenant.change", people.id("acme"))
@@ -29,7 +29,7 @@ async def test_a_downgrade_waits_for_the_next_month_and_can_be_taken_back(people
     now = dt.datetime(2026, 12, 10, 12, tzinfo=dt.UTC).timestamp()
     people.now_s = lambda: now
     state = await people.done(BILLING, "PUT", path(people), {"package_id": people.id("Starter")})
-    assert (state["package_name"], state["total_credit_limit"]) == ("Professional", 1000.0)
+    assert (state["package_name"], state["total_credit_limit"]) == ("Professional", 1005.0)
     assert state["next_package_name"] == "Starter"
     assert state["next_package_from"] == "2027-01-01T00:00:00.000Z"
     state = await people.done(BILLING, "DELETE", path(people))
@@ -44,7 +44,7 @@ async def test_a_downgrade_comes_into_effect_by_the_clock(people: People) -> Non
     people.now_s = lambda: now + 60
     state = await people.done(BILLING, "GET", path(people))
     assert (state["package_name"], state["next_package_id"]) == ("Starter", None)
-    assert state["total_credit_limit"] == 100.0
+    assert state["total_credit_limit"] == 105.0
 
 
 async def test_a_new_change_takes_the_place_of_the_pending_one(people: People) -> None:

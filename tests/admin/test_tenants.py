@@ -2,9 +2,8 @@ import datetime as dt
 
 import pytest
 
-from proxy.domain.entry import COMPLETED, Entry
 from proxy.storage.entries import Entries
-from tests.admin.people_floor import CREDIT, People
+from tests.admin.people_floor import CREDIT, People, used
 from tests.catalog.shop import HAIKU_4_5, KIMI, SWITCHED_OFF
 
 PATH = "/v1/admin/tenants"
@@ -39,11 +38,11 @@ async def test_the_list_is_a_bare_array_of_the_documented_fields(people: People)
         "id": people.id("acme"),
         "name": "The acme tenant",
         "primary_package_name": "Starter",
-        "additional_package_names": [],
+        "additional_package_names": ["Extra"],
         "user_count": 5,
         "status": "Active",
         "total_credits_used": 0.0,
-        "total_credit_limit": 100.0,
+        "total_credit_limit": 105.0,
         "tenant_config": {
             "beta_features": False,
             "mfa_required": False,
@@ -93,7 +92,9 @@ async def test_a_tenants_administrator_lists_their_own(
 
 async def test_credits_are_those_of_this_month_and_packs_raise_the_limit(people: People) -> None:
     now = people.operator().at
-    await Entries(people.database).insert([used(people, now, 7_250_000)])
+    await Entries(people.database).insert(
+        [used(people.known, "acme.target", now, credits=7_250_000, number=1)]
+    )
     for name, begins, ends in (
         ("1500 Extra Credits", now, None),
         ("Over", now - 90 * 86_400_000, now - 60 * 86_400_000),
@@ -108,30 +109,10 @@ async def test_credits_are_those_of_this_month_and_packs_raise_the_limit(people:
         )
     acme = await people.done(PRIMARY, "GET", f"{PATH}/{people.id('acme')}")
     assert acme["total_credits_used"] == 7.25
-    assert acme["total_credit_limit"] == 1600.0
-    assert acme["additional_package_names"] == ["1500 Extra Credits"]
+    assert acme["total_credit_limit"] == 1605.0
+    assert sorted(acme["additional_package_names"]) == ["1500 Extra Credits", "Extra"]
     beta = await people.done(PRIMARY, "GET", f"{PATH}/{people.id('beta')}")
     assert beta["total_credits_used"] == 0
-
-
-def used(people: People, at: int, credits: int) -> Entry:
-    """A row of the ledger."""
-    return Entry(
-        event_id="evt_1",
-        request_id="req_1",
-        started_at=at,
-        ended_at=at,
-        tenant_id=people.id("acme"),
-        user_id=people.id("acme.target"),
-        role="general_user",
-        key_id=people.known.key_ids["acme.target"],
-        requested_model=KIMI.id,
-        model=KIMI.id,
-        resolved_via="exact",
-        outcome=COMPLETED,
-        status=200,
-        credits_in=credits,
-    )
 
 
 async def test_who_asks_for_a_tenant_that_is_not_there(people: People) -> None:
@@ -147,9 +128,9 @@ async def test_the_msp_itself(people: People, name: str) -> None:
     document = await people.done("msp.msp_billing_manager", "GET", f"{PATH}/{name}")
     assert document["name"] == "The msp tenant"
     assert document["primary_package_name"] == "Starter"
-    assert document["packages"] == {"Starter": 3, "Professional": 0}
+    assert document["packages"] == {"Starter": 3, "Professional": 0, "Unused": 0}
     assert (document["admin_user_count"], document["tenant_user_count"]) == (6, 10)
-    assert (document["total_credits_used"], document["total_credit_limit"]) == (0.0, 100.0)
+    assert (document["total_credits_used"], document["total_credit_limit"]) == (0.0, 105.0)
     assert document["admin_recent_signin_count"] is None
 
 
@@ -178,7 +159,7 @@ async def test_everything_of_a_tenant_can_be_changed_at_once(people: People) -> 
     }
     changed = await people.done(PRIMARY, "PATCH", f"{PATH}/{people.id('acme')}", wish)
     assert changed["warnings"] == []
-    assert changed["total_credit_limit"] == 1000.0
+    assert changed["total_credit_limit"] == 1005.0
     assert changed["ladder"] == [
         {"ratio": 1.0, "multiplier": 0.5},
         {"ratio": 2.0, "multiplier": None},
