@@ -329,6 +329,7 @@ class Stage:
                 "released = 2025-10-15\n"
                 "context_window = 200000\n"
                 "max_output_tokens = 64000\n"
+                "vision = true\n"
                 "enabled = true\n"
                 "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
                 "deployments = [ { "

@@ -4,7 +4,7 @@ Owns what may be saved and what a saved mapping amounts to right now. A pick who
 switched off later is kept and told as such, never replaced.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from proxy.catalog.access import may_use
 from proxy.catalog.catalog import Catalog
+from proxy.catalog.lists import Limited, Limits, unlimited
 from proxy.catalog.mappings import AliasMaps, MappingStore
 from proxy.catalog.refresh import Shelf
 from proxy.domain.caller import AliasMapping, Caller
@@ -82,8 +83,10 @@ class GatewayMapping:
         maps: AliasMaps,
         admit: Admit,
         changed: Changed = _nobody,
+        limits: Limits = unlimited,
     ) -> None:
         self._shelf = shelf
+        self._limits = limits
         self._store = store
         self._maps = maps
         self._admit = admit
@@ -93,7 +96,7 @@ class GatewayMapping:
         """`GET`: the switch, the saved picks, and what each alias leads to now."""
         caller = await self._admit(request, False)
         mapping = await self._store.get(caller.user_id)
-        return _answer(mapping, self._shelf.current, caller)
+        return await self._answer(mapping, caller)
 
     async def save(self, request: web.Request) -> web.Response:
         """`PUT`: what is given changes, the rest stays. In force with the next request."""
@@ -105,7 +108,17 @@ class GatewayMapping:
             await self._store.put(caller.user_id, after)
             self._maps.invalidate()
             await self._changed(caller, before, after)
-        return _answer(after, self._shelf.current, caller)
+        return await self._answer(after, caller)
+
+    async def _answer(self, mapping: AliasMapping, caller: Caller) -> web.Response:
+        limited = await self._limits(caller)
+        catalog = self._shelf.current
+        effective = {
+            family: _effective(family, mapping, catalog, caller, limited) for family in FAMILIES
+        }
+        saved = _Saved(mapping.opus, mapping.sonnet, mapping.haiku)
+        body = _encode(_State(mapping.enabled, saved, effective))
+        return web.Response(body=body, content_type="application/json", headers=_HEADERS)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -161,20 +174,26 @@ def _target(family: str, picked: str | None, catalog: Catalog, caller: Caller) -
     )
 
 
-def _answer(mapping: AliasMapping, catalog: Catalog, caller: Caller) -> web.Response:
-    effective = {family: _effective(family, mapping, catalog, caller) for family in FAMILIES}
-    saved = _Saved(mapping.opus, mapping.sonnet, mapping.haiku)
-    body = _encode(_State(mapping.enabled, saved, effective))
-    return web.Response(body=body, content_type="application/json", headers=_HEADERS)
-
-
-def _effective(family: str, mapping: AliasMapping, catalog: Catalog, caller: Caller) -> _Effective:
+def _effective(
+    family: str,
+    mapping: AliasMapping,
+    catalog: Catalog,
+    caller: Caller,
+    limited: Mapping[str, Limited],
+) -> _Effective:
     target = mapping.target(family)
     if target:
         model = catalog.find(target)
-        usable = model is not None and may_use(model, caller)
-        return _Effective(target, "mapping", "ok" if usable else "disabled")
+        if model is None or not may_use(model, caller):
+            return _Effective(target, "mapping", "disabled")
+        return _standing(target, "mapping", limited.get(model.id))
     current = catalog.current(family, caller)
     if current is None:
         return _Effective(None, "none", "disabled")
-    return _Effective(current.id, "family_default", "ok")
+    return _standing(current.id, "family_default", limited.get(current.id))
+
+
+def _standing(model_id: str, source: str, limited: Limited | None) -> _Effective:
+    if limited is None:
+        return _Effective(model_id, source, "ok")
+    return _Effective(model_id, source, "rate_limited", limited.resets_at)

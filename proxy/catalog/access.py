@@ -1,7 +1,8 @@
 """Which models a caller may see: the one rule behind lists, resolution and suggestions.
 
 A model is hidden by the operator (its switch), by the tenant or by the role (both are in
-`Caller.disabled_models`), or because the tenant's package has a list that lacks it. Hidden and unknown must look alike to the caller (domain.md 4.2).
+`Caller.disabled_models`), or because the tenant's package has a list that lacks it. Hidden and
+unknown must look alike to the caller (domain.md 4.2).
 """
 
 from collections.abc import Iterable, Mapping

@@ -137,6 +137,14 @@ class Catalog:
             return self._enabled
         return tuple([model for model in self._enabled if may_use(model, caller)])
 
+    def hidden(self, caller: Caller) -> frozenset[str]:
+        """The ids that tenant, role or package keep from this caller: who has the same ones hidden
+        sees the same lists."""
+        hidden = self.ids & caller.disabled_models
+        if caller.allowed_models is None:
+            return hidden
+        return hidden | (self.ids - caller.allowed_models)
+
     def current(self, family: str, caller: Caller) -> Model | None:
         """What a family's alias means for this caller while no mapping applies."""
         for model in self.family(family):
@@ -150,8 +158,7 @@ class Catalog:
         visible = self.visible(caller)
         if len(asked) > SUGGESTED_NAME_CHARS_MAX or len(visible) > SUGGESTED_FROM_MODELS_MAX:
             return ()
-        allowed = self.ids if caller.allowed_models is None else self.ids & caller.allowed_models
-        key = (asked, allowed - caller.disabled_models)
+        key = (asked, self.hidden(caller))
         close = self._suggestions.get(key)
         if close is None:
             close = _closest(read_name(asked), visible)

@@ -3,12 +3,13 @@
 
 Kept under the version of the catalogue and what is hidden from the caller, so a change of either
 is seen by the next call and callers with the same rights share the bytes. Lists hold what a caller
-may use and nothing else; `?available=true` is accepted and changes nothing while no model is ever
-rate-limited.
+may use and nothing else. A model that a limit keeps from them for now stays in the product's list
+and says so: that state is temporary (domain.md 4.2).
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from proxy.catalog.catalog import Catalog
 from proxy.catalog.cupboard import Cupboard
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
-from proxy.domain.model import FAMILIES, Model
+from proxy.domain.model import FAMILIES, REFERENCE_RATES, Model, Rates
 
 LIMIT_MAX: Final = 1000
 LONG_CONTEXT_TOKENS: Final = 1_000_000
@@ -32,9 +33,26 @@ class Page(msgspec.Struct, frozen=True):
     lifecycles: frozenset[str] = frozenset()
 
 
+class Limited(NamedTuple):
+    """What keeps a model from a caller for now: whose limit, and until when (RFC 3339)."""
+
+    scope: str
+    resets_at: str | None
+
+
+Limits = Callable[[Caller], Awaitable[Mapping[str, Limited]]]
+"""Which models, by id, a limit keeps from a caller now."""
+NOT_LIMITED: Final[Mapping[str, Limited]] = MappingProxyType({})
+
+
+async def unlimited(caller: Caller) -> Mapping[str, Limited]:
+    """No model is kept from anybody."""
+    return NOT_LIMITED
+
+
 class _ProductRow(msgspec.Struct, frozen=True):
-    """The five documented fields first, untouched; ours after them. Multiplier, tools and prompt
-    caching are left out until the catalogue knows them: absent is better than invented."""
+    """The five documented fields first, untouched; ours after them. Tools and prompt caching are
+    left out until the catalogue knows them: absent is better than invented."""
 
     name: str
     developer: str
@@ -47,6 +65,7 @@ class _ProductRow(msgspec.Struct, frozen=True):
     current_for_alias: list[str]
     context_window: int
     max_output_tokens: int
+    multiplier: float
     rate_limited: bool = False
     rate_limit_scope: str | None = None
     resets_at: str | None = None
@@ -96,25 +115,49 @@ class ModelLists:
     """
 
     def __init__(
-        self, *, list_native_ids: bool = False, lists_cached_max: int = 256, ttl_s: float = 60
+        self,
+        *,
+        list_native_ids: bool = False,
+        reference: Rates = REFERENCE_RATES,
+        lists_cached_max: int = 256,
+        ttl_s: float = 60,
     ) -> None:
         self._list_native_ids = list_native_ids
+        self._reference = reference
         self._kept = Cupboard[bytes](entries_max=lists_cached_max, ttl_s=ttl_s)
 
-    async def product(self, catalog: Catalog, caller: Caller) -> bytes:
-        """The body of `GET /v1/chat/models`."""
-        key = ("product", catalog.version, catalog.ids & caller.disabled_models)
+    async def product(
+        self,
+        catalog: Catalog,
+        caller: Caller,
+        limited: Mapping[str, Limited] = NOT_LIMITED,
+        *,
+        available_only: bool = False,
+    ) -> bytes:
+        """The body of `GET /v1/chat/models`. `limited` are the models, by id, that a limit keeps
+        from this caller now; with `available_only` they are left out."""
+        key = (
+            "product",
+            catalog.version,
+            catalog.hidden(caller),
+            frozenset(limited.items()),
+            available_only,
+        )
         body = await self._kept.get(key)
         if body is None:
             current = _current_ids(catalog, caller)
-            rows = [_product_row(model, current) for model in catalog.visible(caller)]
+            rows = [
+                _product_row(model, current, self._reference, limited.get(model.id))
+                for model in catalog.visible(caller)
+                if not (available_only and model.id in limited)
+            ]
             body = _encode(_ProductList(rows))
             await self._kept.put(key, body)
         return body
 
     async def anthropic(self, catalog: Catalog, caller: Caller, page: Page) -> bytes:
         """The body of `GET …/models`. Raises Fault BAD_REQUEST for a cursor not in the list."""
-        key = (page, catalog.version, catalog.ids & caller.disabled_models)
+        key = (page, catalog.version, catalog.hidden(caller))
         body = await self._kept.get(key)
         if body is None:
             rows = self._rows(catalog, caller)
@@ -211,7 +254,9 @@ def _current_ids(catalog: Catalog, caller: Caller) -> dict[str, str]:
     return current
 
 
-def _product_row(model: Model, current: dict[str, str]) -> _ProductRow:
+def _product_row(
+    model: Model, current: dict[str, str], reference: Rates, limited: Limited | None
+) -> _ProductRow:
     alias = current.get(model.id)
     return _ProductRow(
         name=model.id,
@@ -225,6 +270,10 @@ def _product_row(model: Model, current: dict[str, str]) -> _ProductRow:
         current_for_alias=[] if alias is None else [alias],
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
+        multiplier=model.multiplier(reference),
+        rate_limited=limited is not None,
+        rate_limit_scope=None if limited is None else limited.scope,
+        resets_at=None if limited is None else limited.resets_at,
     )
 
 

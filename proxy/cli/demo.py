@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 from msgspec.structs import replace
 
-from proxy.assembly import House
+from proxy.assembly.house import House
 from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
 from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.config.load import parse

@@ -19,6 +19,7 @@ COMMANDS = {
     "key": ("proxy.cli.key", "create, list, revoke API keys"),
     "model": ("proxy.cli.model", "list, enable, disable models, set rates"),
     "usage": ("proxy.cli.usage", "sums of the ledger"),
+    "explain": ("proxy.cli.explain", "what would happen to a request, without spending"),
     "request": ("proxy.cli.request", "the support record of one request"),
 }
 

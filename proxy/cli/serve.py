@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 from msgspec.structs import replace
 
-from proxy.assembly import House
+from proxy.assembly.house import House
 from proxy.cli.finding import Finding
 from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.cli.provider_visit import trusted
@@ -111,7 +111,7 @@ async def _try_storage(settings: Settings) -> None:
 
 async def work(settings: Settings, read: Read, name: str, listening: socket.socket) -> None:
     """One worker's whole life."""
-    house = House(settings, os.environ, name)
+    house = House(settings, os.environ, name, reread=lambda: _reread(house, read))
     await house.open(listening)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -133,16 +133,26 @@ async def work(settings: Settings, read: Read, name: str, listening: socket.sock
     await house.close()
 
 
-async def _reload(house: House, read: Read) -> None:
+async def _reload(house: House, read: Read) -> list[str]:
+    """Swap in the file; what is wrong with it, nothing: it is in force."""
     try:
         settings = read()
     except ConfigProblems as found:
         _LOG.error("the configuration was not reloaded: %s", found)
-        return
+        return [str(problem) for problem in found.problems]
     try:
         await house.reload(settings)
     except (Fault, OSError, ValueError) as problem:
         # Whatever a changed file brings along, what serves goes on serving.
         _LOG.error("the configuration was not reloaded: %s", problem)
-        return
+        return [str(problem)]
     _LOG.info("configuration reloaded: %d models", len(settings.models))
+    return []
+
+
+async def _reread(house: House, read: Read) -> list[str]:
+    """As `_reload`, asked for over HTTP: the other workers of this machine reload as well."""
+    problems = await _reload(house, read)
+    if not problems and house.settings.server.workers > 1:
+        os.kill(os.getppid(), signal.SIGHUP)  # the parent passes it on to all
+    return problems

@@ -5,7 +5,9 @@ from typing import Protocol
 
 import msgspec
 
+from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry
+from proxy.domain.model import Model
 from proxy.domain.refusal import Refusal
 from proxy.gateway.wheel import Wheel
 from proxy.observe.metrics import Metrics
@@ -22,6 +24,49 @@ class Books(Protocol):
 
     def record_refusal(self, refusal: Refusal) -> None:
         """Keep a request that was refused."""
+        ...
+
+
+class Ticket(Protocol):
+    """What a call holds of its limits until it is known what it took."""
+
+    def settle(self, credits: int, tokens: int) -> None:
+        """It took so many micro-credits and tokens. Only the first call counts."""
+        ...
+
+
+class Desk(Protocol):
+    """Who may go on, and how much of what they may have is left. Implemented by
+    `limits/desk.py`. Estimates are micro-credits and input tokens, times Unix milliseconds."""
+
+    def admit(
+        self,
+        caller: Caller,
+        model: Model,
+        *,
+        estimate_credits: int,
+        estimate_tokens: int,
+        now_ms: int,
+        asked: str,
+    ) -> Ticket | None:
+        """A ticket, or None where others must be asked first. Raises Fault 429."""
+        ...
+
+    async def ask(
+        self,
+        caller: Caller,
+        model: Model,
+        *,
+        estimate_credits: int,
+        estimate_tokens: int,
+        now_ms: int,
+        asked: str,
+    ) -> Ticket:
+        """As `admit`, after the others have been asked."""
+        ...
+
+    def admit_free(self, caller: Caller, *, estimate_tokens: int, now_ms: int) -> Ticket:
+        """For a request that costs nothing: bursts only (domain.md 14.4). Raises Fault 429."""
         ...
 
 
@@ -47,6 +92,7 @@ class Means(msgspec.Struct):
     """Held by every relay; nothing in it belongs to one call."""
 
     books: Books
+    desk: Desk
     metrics: Metrics
     wheel: Wheel
     patience: Patience

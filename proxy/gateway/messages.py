@@ -1,9 +1,10 @@
 """The walk of a messages or count_tokens request: who, what, where to; then it is carried.
 
-    key -> caller -> body's head -> model -> deployments -> relay
+    key -> caller -> body's head -> model -> deployments -> limits -> relay
 
 With the key in memory and a pooled connection at hand the walk runs from the last body byte to the
-provider's socket without one `await` (performance.md 2.4); an unknown key takes a task.
+provider's socket without one `await` (performance.md 2.4); an unknown key takes a task, and so does
+a caller who is near a limit.
 """
 
 import logging
@@ -16,12 +17,14 @@ from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.refusal import Refusal
-from proxy.gateway.means import Means, Route
+from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.gateway.relay import Relay
 from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
-from proxy.wire.body import read_body
+from proxy.ledger.credits import Forecast, forecast
+from proxy.wire.body import Body, read_body
+from proxy.wire.images import first_image
 
 _LOG = logging.getLogger("proxy.messages")
 _NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
@@ -93,15 +96,67 @@ class Messages:
             body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
             asked = body.model
             found = self._shelf.current.resolve(asked, caller)
+            if not found.model.vision:
+                _refuse_images(found.model.id, body)
             routes = self.routes.get(found.model.id)
             if not routes:
-                raise _nowhere(found.model.id)
+                raise nowhere(found.model.id)
         except Fault as fault:
             self._refuse(arrival, outlet, fault, caller, asked)
             return
-        streamed = body.streamed and arrival.errand is MESSAGE
-        call = Call(arrival, caller, found.model, found.asked, found.via, streamed)
-        Relay(self._means, call, body, routes, outlet).begin()
+        is_message = arrival.errand is MESSAGE
+        model = found.model
+        call = Call(arrival, caller, model, found.asked, found.via, body.streamed and is_message)
+        guess = forecast(len(body.raw), body.max_tokens, model)
+        ticket: Ticket | None
+        try:
+            if is_message:
+                ticket = self._means.desk.admit(
+                    caller,
+                    model,
+                    estimate_credits=guess.credits,
+                    estimate_tokens=guess.input_tokens,
+                    now_ms=arrival.received_ms,
+                    asked=found.asked,
+                )
+            else:
+                ticket = self._means.desk.admit_free(
+                    caller, estimate_tokens=guess.input_tokens, now_ms=arrival.received_ms
+                )
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault, caller, asked)
+            return
+        if ticket is None:
+            self._tasks.start(
+                self._ask_others(call, body, routes, outlet, guess), "ask for credits"
+            )
+        else:
+            Relay(self._means, call, body, routes, outlet, ticket).begin()
+
+    async def _ask_others(
+        self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, guess: Forecast
+    ) -> None:
+        """Near a limit, or of whom nothing is known yet: one question before the call."""
+        arrival, caller = call.arrival, call.caller
+        try:
+            ticket = await self._means.desk.ask(
+                caller,
+                call.model,
+                estimate_credits=guess.credits,
+                estimate_tokens=guess.input_tokens,
+                now_ms=arrival.received_ms,
+                asked=call.asked,
+            )
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault, caller, body.model)
+            return
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(arrival, outlet, bug)
+            return
+        if outlet.gone:
+            ticket.settle(0, 0)
+        else:
+            Relay(self._means, call, body, routes, outlet, ticket).begin()
 
     def _refuse(
         self,
@@ -132,7 +187,18 @@ class Messages:
             outlet.refuse(fault)
 
 
-def _nowhere(model_id: str) -> Fault:
+def _refuse_images(model_id: str, body: Body) -> None:
+    path = first_image(body.raw, body.fields["messages"])
+    if path is not None:
+        raise Fault(
+            Kind.BAD_REQUEST,
+            f"{path}: The model {model_id} does not take images.",
+            hint="Choose a model with `vision` in /v1/chat/models.",
+        )
+
+
+def nowhere(model_id: str) -> Fault:
+    """503: the model is there for the caller, but nobody who serves it."""
     return Fault(
         Kind.UNAVAILABLE,
         f"The model {model_id} is temporarily unavailable: no provider that serves it is set up.",

@@ -18,7 +18,7 @@ from proxy.domain.call import MESSAGE, Call
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, HOUSE_ERROR, PARTIAL, UPSTREAM_ERROR, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
-from proxy.gateway.means import Means, Route
+from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
 from proxy.stream.passthrough import BEGIN, OPEN, PLAIN, REFUSED, WHOLE, Passthrough
@@ -78,11 +78,18 @@ class Relay:
         "_spoke_s",
         "_status",
         "_tab",
+        "_ticket",
         "_tried",
     )
 
     def __init__(
-        self, means: Means, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet
+        self,
+        means: Means,
+        call: Call,
+        body: Body,
+        routes: Sequence[Route],
+        outlet: Outlet,
+        ticket: Ticket,
     ) -> None:
         now_s = means.wheel.now_s
         self._means = means
@@ -90,6 +97,7 @@ class Relay:
         self._body: Body | None = body
         self._routes = routes
         self._outlet = outlet
+        self._ticket = ticket
         self._tab = Tab(means.new_event_id(), call) if call.arrival.errand is MESSAGE else None
         self._at = LEASING
         self._tried = 0
@@ -462,6 +470,7 @@ class Relay:
         self._last = last
         self._outcome = outcome
         if self._tab is None:
+            self._ticket.settle(0, 0)
             self._say_last(refusal)
             return
         if outcome is CLIENT_GONE and self._committed:
@@ -474,6 +483,7 @@ class Relay:
             error_type=error_type,
             stop_reason=stop_reason,
         )
+        self._ticket.settle(entry.credits, entry.tokens)
         means.metrics.generation(entry)
         if refusal is None:
             means.books.record(entry, self._say_last)

@@ -8,7 +8,7 @@ number of micro-credits: nothing is ever divided or rounded.
 from typing import NamedTuple
 
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, PARTIAL, Outcome
-from proxy.domain.model import Rates
+from proxy.domain.model import Model, Rates
 from proxy.domain.usage import Usage
 
 MICRO_PER_CREDIT = 1_000_000
@@ -61,3 +61,26 @@ def price(
         usage.output_tokens * rates.output,
         actions,
     )
+
+
+BYTES_PER_TOKEN = 4
+OUTPUT_TOKENS_ASSUMED = 1_000
+"""What a reply is taken to be long until it is known. Clients ask for up to 64,000 tokens and use a
+few hundred: to hold all they ask for would stop a tenant long before its limit."""
+
+
+class Forecast(NamedTuple):
+    """What a request will probably take: micro-credits, and tokens read."""
+
+    credits: int
+    input_tokens: int
+
+
+def forecast(body_bytes: int, max_tokens: int, model: Model) -> Forecast:
+    """A guess to hold until the truth is known (domain.md 8.2), from the size of the body."""
+    input_tokens = min(body_bytes // BYTES_PER_TOKEN, model.context_window)
+    rates = model.rates
+    if rates is None:
+        return Forecast(0, input_tokens)
+    output_tokens = min(max_tokens, OUTPUT_TOKENS_ASSUMED)
+    return Forecast(input_tokens * rates.input + output_tokens * rates.output, input_tokens)

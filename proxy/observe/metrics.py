@@ -82,6 +82,11 @@ class Metrics(msgspec.Struct):
     open_streams: int = 0
     upstream_connections: int = 0
     upstream_waiting: int = 0
+    limit_questions: int = 0
+    """Requests that waited until the other workers had been asked."""
+    limit_blind: int = 0
+    """Decisions near a limit while somebody who had to be asked did not answer."""
+    limit_tickets_expired: int = 0
     journal_lost: int = 0
     journal_healthy: int = 1
 
@@ -128,6 +133,9 @@ class Metrics(msgspec.Struct):
         self.open_streams += other.open_streams
         self.upstream_connections += other.upstream_connections
         self.upstream_waiting += other.upstream_waiting
+        self.limit_questions += other.limit_questions
+        self.limit_blind += other.limit_blind
+        self.limit_tickets_expired += other.limit_tickets_expired
         self.journal_lost += other.journal_lost
         self.journal_healthy = min(self.journal_healthy, other.journal_healthy)
 
@@ -178,6 +186,17 @@ class _Families(Collector):
         yield _counter("hatz_failovers", "Attempts moved to another deployment.", metrics.failovers)
         yield _counter(
             "hatz_stale_retries", "Repeats after a dead pooled connection.", metrics.stale_retries
+        )
+        yield _counter(
+            "hatz_limit_questions", "Requests that asked other workers.", metrics.limit_questions
+        )
+        yield _counter(
+            "hatz_limit_blind", "Decisions without an answer of others.", metrics.limit_blind
+        )
+        yield _counter(
+            "hatz_limit_tickets_expired",
+            "Calls whose cost was never told.",
+            metrics.limit_tickets_expired,
         )
         yield _counter("hatz_journal_lost", "Ledger entries lost.", metrics.journal_lost)
         yield _gauge("hatz_open_connections", "Client connections.", metrics.open_connections)

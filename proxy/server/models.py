@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from proxy.catalog.lists import ModelLists, read_page
+from proxy.catalog.lists import Limits, ModelLists, read_page, unlimited
 from proxy.catalog.refresh import Shelf
 from proxy.domain.caller import Caller
 
@@ -24,15 +24,24 @@ class ModelPages:
     """The handlers. `anthropic_model` needs a route whose `model` part may hold slashes:
     `{model:.+}`."""
 
-    def __init__(self, shelf: Shelf, lists: ModelLists, admit: Admit) -> None:
+    def __init__(
+        self, shelf: Shelf, lists: ModelLists, admit: Admit, limits: Limits = unlimited
+    ) -> None:
         self._shelf = shelf
+        self._limits = limits
         self._lists = lists
         self._admit = admit
 
     async def product_models(self, request: web.Request) -> web.Response:
-        """`GET /v1/chat/models`."""
+        """`GET /v1/chat/models`; with `?available=true` only those that can be called now."""
         caller = await self._admit(request, True)
-        return _json(await self._lists.product(self._shelf.current, caller))
+        limited = await self._limits(caller)
+        available_only = request.query.get("available", "").lower() in ("true", "1")
+        return _json(
+            await self._lists.product(
+                self._shelf.current, caller, limited, available_only=available_only
+            )
+        )
 
     async def anthropic_models(self, request: web.Request) -> web.Response:
         """`GET /v1/anthropic[/v1]/models`."""

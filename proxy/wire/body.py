@@ -25,14 +25,16 @@ _OPENINGS = {
 
 
 class Body:
-    """A request body with its top level read. `model` is the name as the client wrote it."""
+    """A request body with its top level read. `model` is the name as the client wrote it;
+    `max_tokens` is 0 where none was asked for."""
 
-    __slots__ = ("fields", "model", "raw", "streamed")
+    __slots__ = ("fields", "max_tokens", "model", "raw", "streamed")
 
     def __init__(self, raw: bytes, fields: dict[str, msgspec.Raw]) -> None:
         self.raw = raw
         self.fields = fields
         self.model = _read_model(fields)
+        self.max_tokens = 0
         stream = fields.get("stream")
         self.streamed = stream is not None and bytes(stream) == b"true"
 
@@ -121,7 +123,7 @@ def read_body(raw: bytes, *, needs_max_tokens: bool) -> Body:
     body = Body(raw, fields)
     _check_messages(fields.get("messages"))
     if needs_max_tokens:
-        _check_max_tokens(fields.get("max_tokens"))
+        body.max_tokens = _read_max_tokens(fields.get("max_tokens"))
     stream = fields.get("stream")
     if stream is not None and bytes(stream) not in (b"true", b"false", b"null"):
         raise _bad("stream: Input should be a valid boolean")
@@ -177,12 +179,13 @@ def _check_messages(messages: msgspec.Raw | None) -> None:
         raise _bad("messages: at least one message is required")
 
 
-def _check_max_tokens(value: msgspec.Raw | None) -> None:
+def _read_max_tokens(value: msgspec.Raw | None) -> int:
     if value is None:
         raise _bad("max_tokens: Field required")
     try:
-        count = _WHOLE.decode(value)
+        count: int = _WHOLE.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _bad("max_tokens: Input should be a valid integer") from None
     if count < 1:
         raise _bad("max_tokens: Input should be greater than or equal to 1")
+    return count

@@ -42,6 +42,7 @@ def make_caller(
     *,
     disabled: frozenset[str] | set[str] = frozenset(),
     mapping: AliasMapping = NO_MAPPING,
+    allowed: frozenset[str] | set[str] | None = None,
 ) -> Caller:
     return Caller(
         key_id=f"key_of_{user_id}",
@@ -53,6 +54,7 @@ def make_caller(
         permissions=frozenset({"gateway.use"}),
         disabled_models=frozenset(disabled),
         mapping=mapping,
+        allowed_models=None if allowed is None else frozenset(allowed),
     )
 
 

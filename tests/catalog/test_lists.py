@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from proxy.catalog.catalog import Catalog
-from proxy.catalog.lists import ModelLists, Page, read_page
+from proxy.catalog.lists import Limited, ModelLists, Page, read_page
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.model import Rates
 from tests.catalog.shop import (
     GPT,
     HAIKU_4_5,
@@ -47,12 +48,12 @@ async def test_the_product_list_is_this_to_the_byte() -> None:
         '{"name":"anthropic.claude-haiku-4-5","developer":"Anthropic",'
         '"display_name":"Claude Haiku 4 5","max_tokens":200000,"vision":true,'
         '"id":"anthropic.claude-haiku-4-5","object":"model","family":"haiku",'
-        '"current_for_alias":["haiku"],"context_window":200000,"max_output_tokens":64000,'
+        '"current_for_alias":["haiku"],"context_window":200000,"max_output_tokens":64000,"multiplier":0.33,'
         '"rate_limited":false,"rate_limit_scope":null,"resets_at":null},'
         '{"name":"moonshot.kimi-k2-thinking","developer":"Moonshot AI",'
         '"display_name":"Kimi K2 Thinking","max_tokens":262144,"vision":false,'
         '"id":"moonshot.kimi-k2-thinking","object":"model","family":null,'
-        '"current_for_alias":[],"context_window":262144,"max_output_tokens":64000,'
+        '"current_for_alias":[],"context_window":262144,"max_output_tokens":64000,"multiplier":0.33,'
         '"rate_limited":false,"rate_limit_scope":null,"resets_at":null}'
         "]}"
     )
@@ -329,3 +330,48 @@ class TestMemory:
         for limit in range(1, 10):
             await lists.anthropic(catalog, PLAIN, Page(limit=limit))
         assert len(lists._kept._keys) == 3
+
+
+LIMITED = {KIMI.id: Limited("tenant", "2026-12-01T00:00:00Z")}
+
+
+class TestLimitedModels:
+    """A limit is temporary: what it keeps from a caller stays in the list and says so."""
+
+    async def rows(self, lists: ModelLists, **how: object) -> dict[str, dict]:
+        body = await lists.product(make_catalog(), PLAIN, **how)
+        return {row["name"]: row for row in msgspec.json.decode(body)["data"]}
+
+    async def test_says_whose_limit_and_until_when(self) -> None:
+        rows = await self.rows(ModelLists(), limited=LIMITED)
+        said = [rows[KIMI.id][name] for name in ("rate_limited", "rate_limit_scope", "resets_at")]
+        assert said == [True, "tenant", "2026-12-01T00:00:00Z"]
+        free = rows[OPUS_4_7.id]
+        assert (free["rate_limited"], free["rate_limit_scope"], free["resets_at"]) == (
+            *(False, None, None),
+        )
+
+    async def test_is_left_out_where_only_available_ones_are_asked_for(self) -> None:
+        lists = ModelLists()
+        everything = await self.rows(lists, limited=LIMITED)
+        available = await self.rows(lists, limited=LIMITED, available_only=True)
+        assert set(everything) - set(available) == {KIMI.id}
+
+    async def test_is_not_remembered_for_who_is_not_limited(self) -> None:
+        lists = ModelLists()
+        await self.rows(lists, limited=LIMITED)
+        assert not (await self.rows(lists))[KIMI.id]["rate_limited"]
+
+    async def test_multipliers_are_told_beside_the_reference(self) -> None:
+        rows = await self.rows(ModelLists(reference=Rates(input=1000, output=5000)))
+        assert rows[OPUS_4_7.id]["multiplier"] == 1.0
+
+
+async def test_a_packages_list_decides_what_is_seen() -> None:
+    lists = ModelLists()
+    some = make_caller(allowed={KIMI.id, "not.there"})
+    for caller, seen in ((some, [KIMI.id]), (PLAIN, ALL), (make_caller(allowed=set()), [])):
+        body = await lists.product(make_catalog(), caller)
+        assert [row["name"] for row in msgspec.json.decode(body)["data"]] == seen
+        page = await lists.anthropic(make_catalog(), caller, Page())
+        assert [row["id"] for row in msgspec.json.decode(page)["data"]] == seen

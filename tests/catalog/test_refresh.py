@@ -4,6 +4,7 @@ import pytest
 
 from proxy.catalog.refresh import Shelf, SwitchStore
 from proxy.domain.fault import Fault
+from proxy.domain.model import Rates
 from tests.catalog.shop import (
     KIMI,
     MODELS,
@@ -13,6 +14,7 @@ from tests.catalog.shop import (
     SWITCHED_OFF,
     Switches,
     make_caller,
+    make_model,
 )
 
 _: SwitchStore = Switches()
@@ -126,3 +128,63 @@ async def test_a_slow_reading_does_not_undo_a_later_one() -> None:
     store.answers[0].set_result({})
     await older
     assert KIMI not in shelf.current.visible(make_caller())
+
+
+class Sheet:
+    """Rates an administrator set: by the moment from which they count."""
+
+    def __init__(self, **by_moment: Rates) -> None:
+        self.read = 0
+        self.by_moment = {int(moment[1:]): rates for moment, rates in by_moment.items()}
+
+    async def current(self, now_ms: int, /) -> dict[str, Rates]:
+        self.read += 1
+        begun = [moment for moment in self.by_moment if moment <= now_ms]
+        return {KIMI.id: self.by_moment[max(begun)]} if begun else {}
+
+    async def next_change(self, now_ms: int, /) -> int | None:
+        return min([moment for moment in self.by_moment if moment > now_ms], default=None)
+
+
+async def test_an_administrators_rates_beat_the_files() -> None:
+    dear = Rates(input=9_000, output=9_000)
+    shelf = Shelf(MODELS, Switches(), Sheet(m1=dear))
+    await shelf.refresh(1, 5)
+    found = shelf.current.find(KIMI.id)
+    assert found is not None and found.rates == dear
+    other = shelf.current.find(OPUS_4_7.id)
+    assert other is not None and other.rates == OPUS_4_7.rates
+
+
+async def test_rates_come_into_effect_by_themselves_and_are_read_once() -> None:
+    sheet = Sheet(m100=Rates(input=1, output=1), m200=Rates(input=2, output=2))
+    shelf = Shelf(MODELS, Switches(), sheet)
+
+    async def input_rate(now_ms: int) -> int | None:
+        await shelf.refresh(1, now_ms)
+        found = shelf.current.find(KIMI.id)
+        assert found is not None and found.rates is not None
+        return found.rates.input
+
+    assert KIMI.rates is not None
+    assert await input_rate(99) == KIMI.rates.input
+    assert [await input_rate(now_ms) for now_ms in (100, 150, 199)] == [1, 1, 1]
+    assert [await input_rate(now_ms) for now_ms in (200, 10_000)] == [2, 2]
+    assert sheet.read == 3
+
+
+async def test_rates_make_a_model_without_any_one_that_can_be_enabled() -> None:
+    bare = make_model("vendor.bare", rates=None)
+    assert bare.enabled
+    shelf = Shelf([bare], Switches())
+    await shelf.refresh(1)
+    assert shelf.current.visible(make_caller()) == ()
+    sheet = Sheet()
+    sheet.current = lambda now_ms: _bare_rates(bare.id)  # type: ignore[method-assign]
+    shelf = Shelf([bare], Switches(), sheet)
+    await shelf.refresh(1)
+    assert [model.id for model in shelf.current.visible(make_caller())] == [bare.id]
+
+
+async def _bare_rates(model_id: str) -> dict[str, Rates]:
+    return {model_id: Rates(input=1, output=1)}

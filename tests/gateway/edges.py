@@ -5,6 +5,7 @@ rely on: a wire that has ended or was dropped is never touched again, nothing is
 last word, and the last word is said only once the row is written.
 """
 
+import asyncio
 import datetime as dt
 import itertools
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from proxy.domain.refusal import Refusal
 from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.relay import Relay
 from proxy.gateway.wheel import Wheel
+from proxy.ledger.credits import Forecast
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
 from proxy.upstream.connection import Broken
@@ -45,6 +47,63 @@ MODEL = Model(
     rates=Rates(input=1000, output=5000),
 )
 CALLER = Caller("key_1", "user_1", "a@example.com", "tenant_1", "Default", "general_user")
+
+
+class Ticket:
+    """What a call holds. Settled exactly once, and after that never again."""
+
+    def __init__(self, asked: str, forecast: Forecast) -> None:
+        self.asked = asked
+        self.forecast = forecast
+        self.settled: tuple[int, int] | None = None
+
+    def settle(self, credits: int, tokens: int) -> None:
+        assert self.settled is None, "settled twice"
+        self.settled = (credits, tokens)
+
+
+class Desk:
+    """Gives tickets; refuses, or must ask the others first, when told to."""
+
+    def __init__(self) -> None:
+        self.tickets: list[Ticket] = []
+        self.refusal: Fault | None = None
+        self.unsure = False
+        self.answer = asyncio.Event()
+
+    def admit(
+        self,
+        caller: Caller,
+        model: Model,
+        *,
+        estimate_credits: int,
+        estimate_tokens: int,
+        now_ms: int,
+        asked: str,
+    ) -> Ticket | None:
+        return None if self.unsure else self._ticket(asked, estimate_credits, estimate_tokens)
+
+    async def ask(
+        self,
+        caller: Caller,
+        model: Model,
+        *,
+        estimate_credits: int,
+        estimate_tokens: int,
+        now_ms: int,
+        asked: str,
+    ) -> Ticket:
+        await self.answer.wait()
+        return self._ticket(asked, estimate_credits, estimate_tokens)
+
+    def admit_free(self, caller: Caller, *, estimate_tokens: int, now_ms: int) -> Ticket:
+        return self._ticket("", 0, estimate_tokens)
+
+    def _ticket(self, asked: str, credits: int, tokens: int) -> Ticket:
+        if self.refusal is not None:
+            raise self.refusal
+        self.tickets.append(Ticket(asked, Forecast(credits, tokens)))
+        return self.tickets[-1]
 
 
 class Held(Enum):
@@ -295,6 +354,7 @@ class Scene:
         count = itertools.count(1)
         means = Means(
             books=self.books,
+            desk=Desk(),
             metrics=self.metrics,
             wheel=self.wheel,
             patience=patience,
@@ -317,7 +377,8 @@ class Scene:
             for number, pool in enumerate(self.pools)
         ]
         body = read_body(raw, needs_max_tokens=False)
-        self.relay = Relay(means, self.call, body, routes, self.client)
+        self.ticket = Ticket("haiku", Forecast(0, 0))
+        self.relay = Relay(means, self.call, body, routes, self.client, self.ticket)
         self.relay.begin()
 
     @property

@@ -18,7 +18,7 @@ from proxy.gateway.wheel import Wheel
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
 from proxy.wire.http import Origin
-from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Held, Pool
+from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Desk, Held, Pool
 from tests.kit.journey import TEXT, ask, renamed, until
 
 SECRET = b"a secret of at least sixteen bytes"
@@ -65,11 +65,13 @@ class House:
     def __init__(self) -> None:
         self.keys = Keys()
         self.books = Books()
+        self.desk = Desk()
         self.pool = Pool()
         self.tasks = Tasks()
         count = itertools.count()
         means = Means(
             books=self.books,
+            desk=self.desk,
             metrics=Metrics(),
             wheel=Wheel(lambda: 0.0),
             patience=PATIENCE,
@@ -90,7 +92,7 @@ class House:
     ) -> Client:
         names = {name.replace("_", "-").encode(): value for name, value in headers.items()}
         arrival = Arrival(
-            Errand.MESSAGE,
+            Errand.COUNT if counts else Errand.MESSAGE,
             "req_1",
             b"/v1/anthropic/v1/messages",
             b"",
@@ -217,3 +219,67 @@ async def test_a_bug_in_the_store_is_a_500_and_not_silence():
     client = house.ask(ask(), counts=True)
     await until(lambda: client.refused is not None)
     assert client.refused.kind is Kind.HOUSE
+
+
+LIMITED = Fault(Kind.RATE_LIMITED, "The allowance is used.", retry=False, reason="tenant_limit")
+
+
+async def test_who_is_over_a_limit_is_refused_before_anything_is_asked():
+    house = await known()
+    house.books.telling = True
+    house.desk.refusal = LIMITED
+    client = house.ask(ask())
+    assert client.refused is LIMITED
+    (record,) = house.books.refusals
+    assert (record.status, record.reason, record.requested_model) == (429, "tenant_limit", "haiku")
+    assert house.asked == [] and house.books.rows == []
+
+
+async def test_a_call_holds_what_it_will_probably_take():
+    house = await known()
+    body = ask(max_tokens=10, system="x" * 4_000)
+    house.ask(body)
+    ticket = house.desk.tickets[-1]
+    tokens = len(body) // 4
+    assert ticket.forecast == (tokens * 1_000 + 10 * 5_000, tokens)
+    assert ticket.asked == "haiku" and ticket.settled is None
+
+
+async def test_near_a_limit_the_others_are_asked_first():
+    house = await known()
+    house.desk.unsure = True
+    house.ask(ask())
+    await asyncio.sleep(0)
+    assert house.asked == []
+    house.desk.answer.set()
+    await until(lambda: house.asked)
+    assert len(house.desk.tickets) == 2
+
+
+async def test_what_the_others_say_may_be_no():
+    house = await known()
+    house.books.telling = True
+    house.desk.unsure = True
+    client = house.ask(ask())
+    house.desk.refusal = LIMITED
+    house.desk.answer.set()
+    await until(lambda: client.refused)
+    assert client.refused is LIMITED and house.books.refusals[0].reason == "tenant_limit"
+    assert house.asked == []
+
+
+async def test_a_client_that_left_while_the_others_were_asked_holds_nothing():
+    house = await known()
+    house.desk.unsure = True
+    client = house.ask(ask())
+    client.gone = True
+    house.desk.answer.set()
+    await until(lambda: house.desk.tickets[-1].settled == (0, 0))
+    assert house.asked == [] and house.books.rows == []
+
+
+async def test_counting_tokens_needs_no_credits():
+    house = await known()
+    house.desk.unsure = True
+    house.ask(ask(), counts=True)
+    assert len(house.asked) == 1

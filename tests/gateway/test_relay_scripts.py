@@ -217,8 +217,10 @@ class Story:
             scene.client.leaves()
         scene.settled()
         if scene.counts:
+            assert scene.ticket.settled == (0, 0)
             return
         row, client = scene.row, scene.client
+        assert scene.ticket.settled == (row.credits, row.tokens)
         assert row.attempts == sum(1 for pool in scene.pools if pool.leases)
         if client.finals:
             assert row.outcome is not Outcome.CLIENT_GONE

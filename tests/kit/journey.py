@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.assembly import House
+from proxy.assembly.house import House
 from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
 from proxy.config.load import load
 from proxy.domain.entry import Entry
@@ -373,18 +373,23 @@ class Gateway:
         await self.house.close()
 
     async def new_key(self, email: str, role: str | None = None) -> str:
-        """A key of a user, who is added."""
+        """A key of a user of the first tenant, who is added."""
+        key, _, _ = await self.enrol(email, "Default", role)
+        return key
+
+    async def enrol(self, email: str, tenant: str, role: str | None) -> tuple[str, str, str]:
+        """Add a user; a key of theirs, their id and their tenant's."""
         storage = await open_storage(self.settings, self.environ)
         try:
             accounts = Accounts(storage.database)
-            tenant_id = await accounts.ensure_tenant("Default")
+            tenant_id = await accounts.ensure_tenant(tenant)
             user = await accounts.ensure_user(email, tenant_id, role)
             key = mint(os.urandom(NOISE_BYTES))
             key_digest = digest(key.encode(), storage.hash_secret)
             await Keys(storage.database).insert(user.id, "", key_digest, shown_prefix(key))
         finally:
             await storage.database.close()
-        return key
+        return key, user.id, tenant_id
 
     async def rows(self, request_id: str, count: int = 1) -> list[Entry]:
         """The rows of a request, which must be there within 2 s (domain.md 10)."""

@@ -25,7 +25,7 @@ import msgspec
 import pytest
 import uvloop
 
-from proxy.assembly import House
+from proxy.assembly.house import House
 from proxy.cli.key import run as key_command
 from proxy.config.load import load
 from proxy.gateway import wheel

@@ -1,13 +1,32 @@
 """Usage times rates, and who pays."""
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy.domain.entry import Outcome
-from proxy.domain.model import Rates
+from proxy.domain.model import Model, Rates
 from proxy.domain.usage import Usage
-from proxy.ledger.credits import MICRO_PER_CREDIT, is_charged, price
+from proxy.ledger.credits import (
+    MICRO_PER_CREDIT,
+    OUTPUT_TOKENS_ASSUMED,
+    forecast,
+    is_charged,
+    price,
+)
+
+MODEL = Model(
+    id="a.model",
+    display_name="A model",
+    developer="A",
+    released=dt.date(2025, 1, 1),
+    context_window=200_000,
+    max_output_tokens=64_000,
+    rates=Rates(input=3_000, output=15_000),
+)
 
 COUNTS = st.integers(0, 2**40)
 USAGES = st.builds(
@@ -117,3 +136,25 @@ def test_the_price_of_two_usages_is_the_sum_of_their_prices(
 )
 def test_who_pays_depends_on_how_it_ended(outcome: Outcome, began: bool, charged: bool) -> None:
     assert is_charged(outcome, began) is charged
+
+
+@pytest.mark.parametrize(
+    ("body_bytes", "max_tokens", "credits", "input_tokens"),
+    [
+        (0, 0, 0, 0),
+        (4_000, 0, 1_000 * 3_000, 1_000),
+        (4_000, 10, 1_000 * 3_000 + 10 * 15_000, 1_000),
+        (4_000, 64_000, 1_000 * 3_000 + OUTPUT_TOKENS_ASSUMED * 15_000, 1_000),
+        (32_000_000, 1, 200_000 * 3_000 + 15_000, 200_000),
+    ],
+    ids=["nothing", "a count", "a short reply", "a long reply", "more than the context holds"],
+)
+def test_a_forecast_is_modest_and_bounded(
+    body_bytes: int, max_tokens: int, credits: int, input_tokens: int
+) -> None:
+    assert forecast(body_bytes, max_tokens, MODEL) == (credits, input_tokens)
+
+
+def test_a_forecast_without_rates_holds_no_credits() -> None:
+    free = replace(MODEL, rates=None)
+    assert forecast(400, 10, free) == (0, 100)

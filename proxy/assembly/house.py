@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Coroutine, Mapping
@@ -20,20 +19,29 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
+from proxy import __version__
+from proxy.admin.endpoint import routes
+from proxy.admin.installation import Reload
+from proxy.admin.limits import NAME as LIMITS
+from proxy.admin.limits import NO_CHANGE, LimitChange
+from proxy.admin.openapi import ApiDocument
 from proxy.admin.preferences import GatewayMapping
 from proxy.admin.requests import RequestLookup
+from proxy.admin.table import House as OfficeHouse
+from proxy.admin.table import table
+from proxy.admin.usage_limits import Rules
+from proxy.assembly.limits import limited_models, open_desk, wall_ms
+from proxy.assembly.office import office_stores
+from proxy.assembly.suppliers import Suppliers
 from proxy.auth.gate import Gate
 from proxy.catalog.lists import ModelLists
 from proxy.catalog.mappings import AliasMaps
 from proxy.catalog.refresh import Shelf
-from proxy.config.cautions import WIRES_AVAILABLE
-from proxy.config.secrets import SecretProblem, resolve
-from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault
 from proxy.domain.ids import CountedIds
-from proxy.gateway.means import Means, Patience, Route
+from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
 from proxy.gateway.tasks import Tasks
@@ -42,7 +50,6 @@ from proxy.ledger.journal import Journal
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics, exposition
 from proxy.observe.workers import WorkerBoard
-from proxy.providers.anthropic import Anthropic
 from proxy.server.admission import Admission
 from proxy.server.envelope import Envelope
 from proxy.server.front import DateLine, DoorLimits, Front
@@ -52,19 +59,21 @@ from proxy.server.models import ModelPages
 from proxy.server.office import Office
 from proxy.server.routes import application
 from proxy.server.welcome import WelcomePages
-from proxy.storage.changes import MODELS, PREFERENCES, Changes
+from proxy.storage.changes import MODELS, PREFERENCES, TERMS, Changes
 from proxy.storage.entries import Entries
+from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
 from proxy.storage.models import ModelSwitches
+from proxy.storage.months import months_of
 from proxy.storage.opening import OpenStorage, open_storage
 from proxy.storage.preferences import Preferences
-from proxy.upstream.pool import Pool, PoolLimits
-from proxy.upstream.tunnel import proxy_for
-from proxy.wire.http import Origin, split_base_url
+from proxy.storage.rates import RateSheet
+from proxy.storage.tenants import Tenants
 
 _LOG = logging.getLogger("proxy.assembly")
 
 LAST_USED_FLUSH_S = 30.0
+PACKAGES_DUE_S = 60.0
 HOUSEKEEPING_S = 0.25
 UNWIND_S = 2.0
 
@@ -74,19 +83,33 @@ def _write_to_stderr(lines: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
-class House:
-    """One worker's gateway. `open` then `close`; `reload` in between."""
+async def _no_file() -> list[str]:
+    return ["this gateway was not started from a file"]
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], worker: str) -> None:
+
+class House:
+    """One worker's gateway. `open` then `close`; `reload` in between. `reread` reads the file anew
+    and has it swapped in, in all workers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        worker: str,
+        reread: Reload = _no_file,
+    ) -> None:
         self.settings = settings
+        self._reread = reread
         self._environ = environ
         self._worker = worker
         self._tasks = Tasks()
         self._wheel = Wheel(time.monotonic)
         self._metrics = Metrics()
-        self._pools: dict[Origin, Pool] = {}
+        self._suppliers = Suppliers(settings.upstream, environ, self._tasks, self._wheel)
         self._storage_trouble = ""
         self._ready = False
+        self._versions: dict[str, int] = {}
+        self._rules = Rules(settings.limits.ladder, settings.limits.hard_stop)
 
     # ------------------------------------------------------------ opening
 
@@ -119,9 +142,10 @@ class House:
         settings = self.settings
         database = storage.database
         self._changes = Changes(database)
+        self._installation = Installation(database)
         self._keys = Keys(database)
         self._preferences = Preferences(database)
-        self._entries = Entries(database)
+        self._entries = Entries(database, months_of(settings.limits.time_zone))
         self._maps = AliasMaps(self._preferences)
         self._gate = Gate(
             self._keys,
@@ -132,8 +156,12 @@ class House:
         self._shelf = Shelf(
             settings.models,
             ModelSwitches(database),
+            RateSheet(database),
             mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
             custom_aliases=settings.catalog.aliases,
+        )
+        self._desk = open_desk(
+            settings, self._environ, database, lambda caller: self._shelf.current.visible(caller)
         )
         self._journal = Journal(
             Path(settings.ledger.folder),
@@ -141,6 +169,7 @@ class House:
             self._entries,
             flush_ms=settings.ledger.flush_ms,
             spool_bytes_max=settings.ledger.spool_bytes_max,
+            stored=self._desk.stored,
         )
         self._board = WorkerBoard(
             Path(settings.ledger.folder) / "workers", self._worker, self._metrics, time.time
@@ -148,6 +177,11 @@ class House:
 
     async def _with_mapping(self, caller: Caller) -> Caller:
         return replace(caller, mapping=await self._maps.get(caller.user_id))
+
+    async def _office_changed(self) -> None:
+        # In this process at once; other processes see the version move.
+        self._gate.forget()
+        await self._changes_once()
 
     async def _mapping_changed(
         self, caller: Caller, before: AliasMapping, after: AliasMapping
@@ -158,20 +192,37 @@ class House:
     def _application(self, envelope: Envelope) -> web.Application:
         settings = self.settings
         admission = Admission(self._gate, time.time, strict_bearer=settings.auth.strict_bearer)
-        lists = ModelLists(list_native_ids=settings.catalog.list_native_ids)
+        lists = ModelLists(
+            list_native_ids=settings.catalog.list_native_ids,
+            reference=settings.limits.reference_rates,
+        )
+        limits = limited_models(self._desk, self._shelf)
         mapping = GatewayMapping(
-            self._shelf, self._preferences, self._maps, admission, self._mapping_changed
+            self._shelf, self._preferences, self._maps, admission, self._mapping_changed, limits
         )
         requests = RequestLookup(self._entries, admission)
+        endpoints = table(
+            office_stores(self._storage.database),
+            OfficeHouse(
+                shelf=self._shelf,
+                months=self._desk.months,
+                hash_secret=self._storage.hash_secret,
+                settings=lambda: self.settings,
+                rules=lambda: self._rules,
+                reload=self._reread,
+            ),
+        )
         return application(
             envelope,
             health=self._health(),
-            models=ModelPages(self._shelf, lists, admission),
+            models=ModelPages(self._shelf, lists, admission, limits),
             welcome=WelcomePages(settings.server.address),
             office=[
                 ("GET", "/v1/preferences/gateway-mapping", mapping.read),
                 ("PUT", "/v1/preferences/gateway-mapping", mapping.save),
                 ("GET", "/v1/requests/{request_id}", requests.read),
+                *routes(endpoints, admission, time.time, self._office_changed),
+                *ApiDocument(endpoints, __version__).routes(),
             ],
         )
 
@@ -183,6 +234,7 @@ class House:
         upstream = settings.upstream
         means = Means(
             books=self._journal,
+            desk=self._desk,
             metrics=self._metrics,
             wheel=self._wheel,
             patience=Patience(
@@ -196,7 +248,9 @@ class House:
             wall=time.time,
             new_event_id=CountedIds("evt", os.urandom(12)).next,
         )
-        self._walk = Messages(self._gate, self._shelf, self._routes(settings), means, self._tasks)
+        self._walk = Messages(
+            self._gate, self._shelf, self._suppliers.routes(settings), means, self._tasks
+        )
         date = DateLine(time.time)
         self._wheel.watch(date)
         self._access_log = AccessLog(
@@ -241,103 +295,45 @@ class House:
         site = web.TCPSite(self._metrics_runner, host, observability.metrics_port, reuse_port=True)
         await site.start()
 
-    # ------------------------------------------------------------ providers
-
-    def _routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
-        """Model id to its deployments, those whose provider can be called."""
-        callable_providers: dict[str, tuple[Anthropic, Pool]] = {}
-        for each in settings.providers:
-            try:
-                provider = self._provider(each, settings)
-                if provider is not None:
-                    callable_providers[each.name] = provider, self._pool(provider.origin)
-            except (SecretProblem, ValueError) as problem:
-                # One provider's trouble costs its own models only.
-                said = "its key has characters no header can hold"
-                if not isinstance(problem, UnicodeError):
-                    said = str(problem)
-                _LOG.error("provider %s: %s; its models answer 503", each.name, said)
-        routes: dict[str, tuple[Route, ...]] = {}
-        for model in settings.models:
-            routes[model.id] = tuple(
-                Route(*callable_providers[each.provider], each.model)
-                for each in model.deployments
-                if each.provider in callable_providers
-            )
-        return routes
-
-    def _provider(self, each: ProviderSettings, settings: Settings) -> Anthropic | None:
-        if each.wire not in WIRES_AVAILABLE:
-            return None
-        credential: tuple[str, str] | None = None
-        if each.api_key:
-            key = resolve(each.api_key, self._environ).reveal()
-            is_bearer = each.auth_scheme == "bearer"
-            credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
-        origin, prefix = split_base_url(each.base_url)
-        return Anthropic(
-            each.name,
-            origin,
-            prefix,
-            credential=credential,
-            event_bytes_max=settings.upstream.event_bytes_max,
-        )
-
-    def _pool(self, origin: Origin) -> Pool:
-        pool = self._pools.get(origin)
-        if pool is None:
-            upstream = self.settings.upstream
-            pool = Pool(
-                origin,
-                PoolLimits(
-                    connections_max=upstream.connections_max,
-                    waiting_max=upstream.waiting_max,
-                    connect_timeout_s=upstream.connect_timeout_s,
-                    idle_connection_timeout_s=upstream.idle_connection_timeout_s,
-                ),
-                start_task=self._tasks.start,
-                clock=time.monotonic,
-                tls=self._tls() if origin.secure else None,
-                via=proxy_for(origin) if upstream.trust_env_proxies else None,
-            )
-            self._pools[origin] = pool
-            self._wheel.watch(pool)
-        return pool
-
-    def _tls(self) -> ssl.SSLContext:
-        # Made once per origin and only for secure ones: it costs some 20 ms of the start.
-        context = ssl.create_default_context()
-        if self.settings.upstream.ca_file:
-            context.load_verify_locations(self.settings.upstream.ca_file)
-        return context
-
     # ------------------------------------------------------------ standing work
 
     def _standing_work(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         return [
             ("watch for changes", self._watch_changes()),
             ("move the journal to storage", self._journal.run()),
+            ("exchange what is held", self._desk.run()),
             ("housekeeping", self._housekeeping()),
             ("write last uses", self._write_last_uses()),
+            ("change packages when it is time", self._change_packages()),
         ]
 
     async def _changes_once(self) -> None:
+        """Look at storage's versions and act on every one that moved."""
         versions = await self._changes.versions()
-        await self._shelf.refresh(versions.get(MODELS, 0))
+        if versions.get(PREFERENCES) != self._versions.get(PREFERENCES):
+            self._maps.invalidate()
+        if versions.get(TERMS) != self._versions.get(TERMS):
+            await self._take_rules()
+        if versions != self._versions:
+            self._gate.forget()
+        await self._shelf.refresh(versions.get(MODELS, 0), wall_ms())
         self._versions = versions
+
+    async def _take_rules(self) -> None:
+        """What an administrator changed of the limits wins over the file."""
+        changed = await self._installation.get(LIMITS, LimitChange) or NO_CHANGE
+        limits = self.settings.limits
+        self._rules = changed.over(Rules(limits.ladder, limits.hard_stop))
+        self._desk.change(
+            replace(limits, ladder=self._rules.ladder, hard_stop=self._rules.hard_stop)
+        )
 
     async def _watch_changes(self) -> None:
         """Whatever is changed in storage counts here within two `refresh_s`."""
         while True:
             await asyncio.sleep(self.settings.catalog.refresh_s)
             try:
-                versions = await self._changes.versions()
-                if versions.get(PREFERENCES) != self._versions.get(PREFERENCES):
-                    self._maps.invalidate()
-                if versions != self._versions:
-                    self._gate.forget()
-                await self._shelf.refresh(versions.get(MODELS, 0))
-                self._versions = versions
+                await self._changes_once()
                 self._storage_trouble = ""
             except Fault as fault:
                 # The snapshots at hand go on serving; `/readyz` tells.
@@ -348,11 +344,14 @@ class House:
             await asyncio.sleep(HOUSEKEEPING_S)
             self._access_log.flush()
             self._metrics.journal_lost = self._journal.lost
+            self._metrics.limit_questions = self._desk.asked
+            self._metrics.limit_blind = self._desk.blind
+            self._metrics.limit_tickets_expired = self._desk.expired
             self._metrics.upstream_connections = sum(
-                [pool.open_count for pool in self._pools.values()]
+                [pool.open_count for pool in self._suppliers.pools.values()]
             )
             self._metrics.upstream_waiting = sum(
-                [pool.waiting_count for pool in self._pools.values()]
+                [pool.waiting_count for pool in self._suppliers.pools.values()]
             )
             self._metrics.journal_healthy = int(self._journal.healthy)
             if self.settings.server.workers > 1:
@@ -365,6 +364,15 @@ class House:
                 await self._gate.flush_last_used()
             except Fault as fault:
                 _LOG.warning("last uses of keys wait: %s", fault.message)
+
+    async def _change_packages(self) -> None:
+        tenants = Tenants(self._storage.database)
+        while True:
+            try:
+                await tenants.carry_out_due()
+            except Fault as fault:
+                _LOG.warning("changes of packages that are due wait: %s", fault.message)
+            await asyncio.sleep(PACKAGES_DUE_S)
 
     def _not_ready(self) -> list[str]:
         reasons: list[str] = []
@@ -385,7 +393,7 @@ class House:
     async def reload(self, settings: Settings) -> None:
         """Swap in the models and providers of a changed file; ports, storage and times need a
         restart."""
-        routes = self._routes(settings)
+        routes = self._suppliers.routes(settings)
         self._shelf.restock(
             settings.models,
             mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
@@ -396,7 +404,9 @@ class House:
             models=settings.models,
             providers=settings.providers,
             catalog=settings.catalog,
+            limits=settings.limits,
         )
+        await self._take_rules()
         await self._changes_once()
         self._walk.routes = routes
 
@@ -415,13 +425,13 @@ class House:
             await self._metrics_runner.cleanup()
         self._wheel.stop()
         await self._tasks.stop()
-        for pool in self._pools.values():
-            pool.close()
+        self._suppliers.close()
         try:
             await self._gate.flush_last_used()
         except Fault as fault:
             _LOG.warning("last uses of keys are lost: %s", fault.message)
         await self._journal.close()
+        await self._desk.close()
         self._access_log.flush()
         self._board.withdraw()
         await self._storage.database.close()

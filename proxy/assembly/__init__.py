@@ -1,0 +1,1 @@
+"""Builds and joins all rooms."""

@@ -1,0 +1,80 @@
+"""The desk every request passes, over the counters the settings name."""
+
+import datetime as dt
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from proxy.catalog.lists import NOT_LIMITED, Limited, Limits
+from proxy.catalog.refresh import Shelf
+from proxy.config.secrets import is_reference, resolve
+from proxy.config.settings import Settings
+from proxy.domain.caller import Caller
+from proxy.domain.model import Model
+from proxy.limits.counters import Counters, MemoryCounters, SharedCounters
+from proxy.limits.counters_redis import RedisCounters
+from proxy.limits.desk import Desk
+from proxy.storage.database import Database
+from proxy.storage.held import Held
+from proxy.storage.month_use import MonthUse
+
+
+def wall_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def open_desk(
+    settings: Settings,
+    environ: Mapping[str, str],
+    database: Database,
+    visible: Callable[[Caller], Sequence[Model]],
+) -> Desk:
+    """A worker's desk. Raises SecretProblem where the counters' URL cannot be had."""
+    return Desk(
+        settings.limits,
+        MonthUse(database),
+        _counters(settings, environ, database),
+        clock=time.monotonic,
+        wall_ms=wall_ms,
+        visible=visible,
+    )
+
+
+def limited_models(desk: Desk, shelf: Shelf) -> Limits:
+    """Which models, by id, a monthly limit keeps from a caller now."""
+
+    async def limited(caller: Caller) -> Mapping[str, Limited]:
+        if caller.role_credits is None and caller.terms.credits is None:
+            return NOT_LIMITED
+        now_ms = wall_ms()
+        await desk.load(caller, now_ms)
+        found = {}
+        for model in shelf.current.visible(caller):
+            restriction = desk.preview(caller, model, now_ms)
+            if restriction is not None:
+                found[model.id] = Limited(restriction.scope, _rfc3339(restriction.resets_at_ms))
+        return found
+
+    return limited
+
+
+def _rfc3339(ms: int) -> str:
+    moment = dt.datetime.fromtimestamp(ms / 1000, dt.UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _counters(settings: Settings, environ: Mapping[str, str], database: Database) -> Counters:
+    url = settings.counters.url
+    if is_reference(url):
+        url = resolve(url, environ).reveal()
+    # Never the same on two machines, nor for two processes one after the other.
+    worker = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
+    if url.startswith("redis"):
+        return RedisCounters.open(url, worker)
+    if settings.server.workers == 1 and settings.storage.url.startswith("sqlite:"):
+        return MemoryCounters()
+    # Others may share the storage: it is the line between them.
+    return SharedCounters(Held(database), worker, clock=time.monotonic, wall_ms=wall_ms)
