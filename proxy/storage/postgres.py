@@ -30,8 +30,8 @@ CONNECTIONS_MAX = 4
 CONNECT_S = 5.0
 ANSWER_S = 20.0
 """How long one statement, and the wait for a connection, may take."""
-LOCK_S = 15.0
-"""How long a transaction waits for another one."""
+LOCK_SHARE = 0.75
+"""A transaction waits for another one for this share of it."""
 TIDY_S = 2.0
 TRIES = 4
 """How often a transaction is begun that others got in the way of."""
@@ -75,10 +75,11 @@ class PostgresDatabase:
         place = _place(url)
         settings = {
             "application_name": "hatz-gateway",
-            "lock_timeout": f"{min(LOCK_S, answer_s):.0f}s",
-            "statement_timeout": f"{answer_s:.0f}s",  # should our own end never reach the server
+            "lock_timeout": f"{answer_s * LOCK_SHARE * 1000:.0f}ms",
+            # Should our own giving up never reach the server.
+            "statement_timeout": f"{answer_s * 1000:.0f}ms",
             # A machine that fell silent inside a transaction must not hold up the others.
-            "idle_in_transaction_session_timeout": f"{answer_s:.0f}s",
+            "idle_in_transaction_session_timeout": f"{answer_s * 1000:.0f}ms",
         }
         pool = await asyncpg.create_pool(
             url,
