@@ -52,6 +52,17 @@ _log = logging.getLogger(__name__)
 _Row = TypeVar("_Row", Entry, Refusal)
 
 
+class Stored(Protocol):
+    """Who waits for rows to be stored."""
+
+    def __call__(self, entries: list[Entry], /, *, own: bool) -> None:
+        """They are no longer on their way. Not `own`: a dead worker had left them."""
+
+
+def _nobody_waits(entries: list[Entry], /, *, own: bool) -> None:
+    return None
+
+
 class EntryStore(Protocol):
     """Where rows end up. Inserting a row whose event id is already there changes nothing.
 
@@ -85,7 +96,7 @@ class Journal:
         spool_bytes_max: int = 1 << 30,
         backlog_bytes_max: int = BACKLOG_BYTES_MAX,
         refusals_per_second_max: int = REFUSALS_PER_SECOND_MAX,
-        stored: Callable[[list[Entry]], None] = lambda entries: None,
+        stored: Stored = _nobody_waits,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_.]{1,64}", worker), "a worker's name is part of file names"
@@ -393,7 +404,7 @@ class Journal:
                 continue
             stored = False
             try:
-                stored = await self._store_segment(segment)
+                stored = await self._store_segment(segment, own=False)
             finally:
                 if not stored:
                     segment.release()
@@ -403,15 +414,15 @@ class Journal:
         self._replay_due = False
         return True
 
-    async def _store_segment(self, segment: Segment) -> bool:
+    async def _store_segment(self, segment: Segment, *, own: bool = True) -> bool:
         offset = 0
         torn: list[bytes] = []
         rejected: list[bytes] = []
         try:
             while offset < segment.size:
                 batch = await asyncio.to_thread(segment.read, offset)
-                await self._insert(self._store.insert, batch.entries, rejected)
-                await self._insert(self._store.insert_refusals, batch.refusals, rejected)
+                await self._insert(self._store.insert, batch.entries, rejected, own=own)
+                await self._insert(self._store.insert_refusals, batch.refusals, rejected, own=own)
                 torn += batch.torn
                 offset = batch.end
             for suffix, lines in ((".torn", torn), (".rejected", rejected)):
@@ -430,6 +441,8 @@ class Journal:
         insert: Callable[[list[_Row]], Awaitable[object]],
         rows: list[_Row],
         rejected: list[bytes],
+        *,
+        own: bool = True,
     ) -> None:
         """Insert rows; one that cannot be stored is found by halving and set aside."""
         if not rows:
@@ -441,8 +454,8 @@ class Journal:
                 raise
             if len(rows) > 1:
                 middle = len(rows) // 2
-                await self._insert(insert, rows[:middle], rejected)
-                await self._insert(insert, rows[middle:], rejected)
+                await self._insert(insert, rows[:middle], rejected, own=own)
+                await self._insert(insert, rows[middle:], rejected, own=own)
                 return
             self.rows_rejected += 1
             # Worded as in the segment: once the reason is cured, renaming the file replays it.
@@ -451,7 +464,7 @@ class Journal:
         else:
             self.rows_stored += len(rows)
         if type(rows[0]) is Entry:
-            self._stored(rows)
+            self._stored(rows, own=own)
 
     def _store_is_in_trouble(self, error: Exception) -> None:
         if not self.store_trouble:

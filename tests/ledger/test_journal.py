@@ -280,9 +280,12 @@ async def test_who_waits_for_rows_to_be_stored_hears_of_each_and_of_those_set_as
     tmp_path: Path, shelf: Any, entry: MakeEntry, refusal: MakeRefusal
 ) -> None:
     heard: list[str] = []
-    journal = opened(
-        tmp_path, shelf, stored=lambda rows: heard.extend(row.event_id for row in rows)
-    )
+
+    def stored(rows: list[Entry], /, *, own: bool) -> None:
+        assert own
+        heard.extend(row.event_id for row in rows)
+
+    journal = opened(tmp_path, shelf, stored=stored)
     shelf.never = {"evt_2"}
     shelf.break_down()
     for number in range(4):
@@ -295,6 +298,27 @@ async def test_who_waits_for_rows_to_be_stored_hears_of_each_and_of_those_set_as
     assert await journal.drain()
     assert sorted(heard) == ["evt_0", "evt_1", "evt_2", "evt_3"]
     assert sorted(shelf.entries) == ["evt_0", "evt_1", "evt_3"]
+    await journal.close()
+
+
+async def test_who_waits_for_rows_hears_which_of_them_a_dead_worker_had_left(
+    tmp_path: Path, shelf: Any, entry: MakeEntry
+) -> None:
+    dead = opened(tmp_path, shelf)
+    dead.record(entry("evt_old"), nothing)
+    await turn()
+    assert dead._segment is not None
+    dead._segment.release()  # as the kernel does when a process dies
+    heard: list[tuple[str, bool]] = []
+
+    def stored(rows: list[Entry], /, *, own: bool) -> None:
+        heard.extend((row.event_id, own) for row in rows)
+
+    journal = opened(tmp_path, shelf, stored=stored)
+    journal.record(entry("evt_new"), nothing)
+    await turn()
+    assert await journal.drain()
+    assert sorted(heard) == [("evt_new", True), ("evt_old", False)]
     await journal.close()
 
 

@@ -135,8 +135,13 @@ async def test_storage_away_for_a_while_under_load_costs_nothing_and_holds_up_no
     outage: Outage, tmp_path: Path, many: Callable[[str, int], list[Entry]]
 ) -> None:
     told: list[Entry] = []
+
+    def stored(rows: list[Entry], /, *, own: bool) -> None:
+        assert own
+        told.extend(rows)
+
     journal = Journal(
-        tmp_path / "journal", "w0", Entries(outage.database), flush_ms=10, stored=told.extend
+        tmp_path / "journal", "w0", Entries(outage.database), flush_ms=10, stored=stored
     )
     journal.open()
     running = asyncio.create_task(journal.run())
