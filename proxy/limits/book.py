@@ -7,14 +7,15 @@ Owns the bookkeeping between a reservation and the stored sum that contains it. 
     unstored   settled here, the row not stored yet
     fresh      stored, but after the read began that `base` is of
     covered    stored before the read began that is under way now
-    others     what the other workers hold, as they last said
+    others     what the other workers hold, as they last said, and what they stored since `base`
 
 `total` is all of it. An amount moves on only when it surely is in the next place, so `total` is
-now and then too large for a moment, never too small. What was stored is told to the others for
-`LINGER_S` longer, until their next reading has it. Knows no IO; times are monotonic seconds.
+now and then too large for a moment, never too small. A worker tells two figures: what it holds
+(reserved and unstored), and all it stored since it began. What the second had reached before a
+read began is in that read; what it grew since is counted beside it. Knows no IO; times are
+monotonic seconds.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal
 
@@ -32,8 +33,6 @@ READ_EVERY_S: Final = 1.0
 """Other workers store too: how often the base of a book in use is read again."""
 READ_ALONE_S: Final = 30.0
 """The same where nobody else stores; what this process stored itself is read after a second."""
-LINGER_S: Final = 3.0
-"""Longer than any worker takes to begin and end its next reading (see `rounds`)."""
 
 
 class Book:
@@ -43,6 +42,7 @@ class Book:
         "base",
         "covered",
         "fresh",
+        "heard_stored",
         "id",
         "limited",
         "loaded",
@@ -51,8 +51,11 @@ class Book:
         "pending",
         "period",
         "read_s",
-        "recent",
+        "read_stored",
+        "reading_stored",
         "reserved",
+        "stored_here",
+        "stored_name",
         "total",
         "unstored",
         "wanted",
@@ -63,7 +66,8 @@ class Book:
         self.period = period
         self.whose = whose
         self.id = id_
-        self.name = f"c|{period.key}|{whose[0]}|{id_}"
+        self.name = f"h|{period.key}|{whose[0]}|{id_}"
+        self.stored_name = f"d|{period.key}|{whose[0]}|{id_}"
         self.limited = False
         self.loaded = False
         self.wanted = True
@@ -72,8 +76,11 @@ class Book:
         self.total = UNKNOWN
         self.pending = 0
         """Part of `reserved`: requests that wait to be decided."""
-        self.recent = 0
-        """Stored within the last `LINGER_S`."""
+        self.stored_here = 0
+        """All that was stored here since the book was begun; it only grows."""
+        self.heard_stored = self.reading_stored = self.read_stored = 0
+        """The same of all other workers: as last heard, when the reading under way began, and
+        when that of the base did."""
 
     @property
     def spent(self) -> int:
@@ -87,14 +94,9 @@ class Book:
         return known if self.loaded else known - UNKNOWN
 
     @property
-    def told(self) -> int:
-        """What the other workers must count beside what they read."""
-        return self.reserved + self.unstored + self.recent
-
-    @property
     def idle(self) -> bool:
         """Nothing is lost by forgetting it: its base can be read again."""
-        return not (self.reserved or self.unstored or self.fresh or self.covered or self.recent)
+        return not (self.reserved or self.unstored or self.fresh or self.covered)
 
     def begin_reading(self, now_s: float) -> None:
         """The base is about to be read: what was stored up to now will be in it."""
@@ -102,6 +104,7 @@ class Book:
         self.read_s = now_s
         self.covered += self.fresh
         self.fresh = 0
+        self.reading_stored = self.heard_stored
 
     def end_reading(self, base: int | None) -> None:
         """The base as read, or None: it could not be."""
@@ -113,9 +116,32 @@ class Book:
         if not self.loaded:
             self.loaded = True
             self.total -= UNKNOWN
-        self.total += base - self.base - self.covered
+        stored_by_others = self.reading_stored - self.read_stored
+        self.total += base - self.base - self.covered - stored_by_others
         self.base = base
         self.covered = 0
+        self.others -= stored_by_others
+        self.read_stored = self.reading_stored
+
+    def hear(self, held: int, stored: int) -> None:
+        """What all other workers hold and stored, as they say now."""
+        less = self.heard_stored - stored
+        if less > 0:
+            # One is gone, and all it ever stored with it. What of that the base lacks is not
+            # known: nothing is taken off before the next reading, which comes at once.
+            self.wanted = True
+            self.reading_stored -= less
+            self.read_stored -= less
+        self.heard_stored = stored
+        others = held + stored - self.read_stored
+        self.total += others - self.others
+        self.others = others
+
+    def hear_nothing(self) -> None:
+        """The other workers cannot be asked."""
+        self.reading_stored = self.read_stored = self.heard_stored
+        self.total -= self.others
+        self.others = 0
 
     def stored(self, credits: int, *, own: bool) -> None:
         """A row of so many credits was stored just now; ours, or one a dead worker left."""
@@ -125,6 +151,7 @@ class Book:
             self.total -= moved  # never read; should it be, from now on, this will be in it
             return
         self.fresh += credits
+        self.stored_here += credits
         self.total += credits - moved
 
     def dropped(self, credits: int) -> None:
@@ -142,11 +169,15 @@ class Books:
         self._shared = shared
         self._books: dict[tuple[str, Whose, str], Book] = {}
         self._limited: dict[str, Book] = {}
-        self._heard: list[Book] = []
-        self._recent: deque[tuple[float, Book, int]] = deque()
+        self._last: Mapping[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._books)
+
+    @property
+    def limited(self) -> int:
+        """How many of them have a limit."""
+        return len(self._limited)
 
     def __iter__(self) -> Iterator[Book]:
         return iter(self._books.values())
@@ -159,16 +190,14 @@ class Books:
             self._books[key] = book = Book(period, whose, id_)
         if limited and not book.limited:
             book.limited = True
+            book.hear(self._last.get(book.name, 0), self._last.get(book.stored_name, 0))
             self._limited[book.name] = book
         return book
 
-    def stored(self, entries: Iterable[Entry], now_s: float, *, own: bool) -> None:
+    def stored(self, entries: Iterable[Entry], *, own: bool) -> None:
         """Rows were committed just now."""
         for book, credits in self._sums(entries).items():
             book.stored(credits, own=own)
-            if self._shared and book.limited:
-                book.recent += credits
-                self._recent.append((now_s + LINGER_S, book, credits))
 
     def dropped(self, entries: Iterable[Entry]) -> None:
         """Rows of this worker that will never be stored."""
@@ -186,23 +215,34 @@ class Books:
             or (book.fresh and since_s >= READ_EVERY_S)
         ]
 
-    def told(self, now_s: float) -> dict[str, int]:
+    def told(self) -> dict[str, int]:
         """What to tell the other workers, by name."""
-        recent = self._recent
-        while recent and recent[0][0] <= now_s:
-            _, book, credits = recent.popleft()
-            book.recent -= credits
-        return {name: held for name, book in self._limited.items() if (held := book.told)}
+        told: dict[str, int] = {}
+        for name, book in self._limited.items():
+            if held := book.reserved + book.unstored:
+                told[name] = held
+            if book.stored_here:
+                told[book.stored_name] = book.stored_here
+        return told
 
     def heard(self, others: Mapping[str, int]) -> None:
-        """What all other workers hold, by name; what is not named is nothing."""
-        for book in self._heard:
-            book.total -= book.others
-            book.others = 0
-        self._heard = [self._limited[name] for name in others if name in self._limited]
-        for book in self._heard:
-            book.others = others[book.name]
-            book.total += book.others
+        """What all other workers hold and stored, by name; what is not named is nothing."""
+        self._last = others
+        for name, book in self._limited.items():
+            held, stored = others.get(name, 0), others.get(book.stored_name, 0)
+            if held or stored or book.others or book.heard_stored:
+                book.hear(held, stored)
+
+    def heard_nothing(self) -> None:
+        """The other workers have not answered for so long that what they said last is nothing."""
+        self._last = {}
+        for book in self._limited.values():
+            book.hear_nothing()
+
+    def want_all(self) -> None:
+        """Whatever is read already is to be read again."""
+        for book in self._limited.values():
+            book.wanted = True
 
     def sweep(self, in_use: set[Book]) -> None:
         """Forget what nobody uses and nothing hangs on."""
@@ -210,7 +250,6 @@ class Books:
         for book in idle:
             del self._books[book.period.key, book.whose, book.id]
             self._limited.pop(book.name, None)
-        self._heard = [book for book in self._heard if book.name in self._limited]
 
     def _sums(self, entries: Iterable[Entry]) -> dict[Book, int]:
         sums: dict[Book, int] = {}

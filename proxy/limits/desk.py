@@ -95,7 +95,6 @@ class Desk:
         """Tickets nobody settled."""
         self.months = Months(settings.time_zone)
         self._uses = uses
-        self._clock = clock
         self._wall_ms = wall_ms
         self._books = Books(self.months, shared=not counters.alone)
         self._meters = Meters()
@@ -211,7 +210,7 @@ class Desk:
 
     def stored(self, entries: Sequence[Entry], *, own: bool = True) -> None:
         """Rows were committed to storage just now. Not `own`: found in a dead worker's journal."""
-        self._books.stored(entries, self._clock(), own=own)
+        self._books.stored(entries, own=own)
 
     def dropped(self, entries: Sequence[Entry]) -> None:
         """Rows of this worker were given up and will never be stored."""

@@ -4,9 +4,8 @@ Owns when a round is due, who waits for which, and what happens while somebody c
 who wait at the same time share a round, and only one that began after they asked will do. Storage
 and the other workers are two lines: one may be lost while the other answers.
 
-While both lines answer, a book's reading begins at most 2.1 s after the one before began (every
-second, a pause, and the patience with each line) and ends half a second later; `book.LINGER_S`
-counts on that. Knows no rule of what a limit is.
+Storage is read before the others are heard: what they stored meanwhile is then still among what
+they say. Where they were not heard before, they are heard twice. Knows no rule of what a limit is.
 """
 
 import asyncio
@@ -112,6 +111,8 @@ class Rounds:
         self._uses = uses
         self._counters = counters
         self._clock = clock
+        self._deaf = True  # what the others stored before is not known
+        self._told = False
         self._begun = 0
         self._ended = 0
         self._under_way: asyncio.Future[None] | None = None
@@ -159,6 +160,8 @@ class Rounds:
         self._begun = number = self._begun + 1
         under_way = self._under_way = asyncio.get_running_loop().create_future()
         try:
+            if self._deaf and not self._counters.alone and await self._exchange():
+                self._books.want_all()
             if self.storage.due(self._clock()) and (due := self._books.due(self._clock())):
                 await self.storage.ask(self._read(due), self._clock)
             if not self._counters.alone:
@@ -190,19 +193,26 @@ class Rounds:
             for book in unread:
                 book.end_reading(None)
 
-    async def _exchange(self) -> None:
+    async def _exchange(self) -> bool:
+        """Tell and hear, if there is reason to. False: the others were not heard."""
         now_s = self._clock()
+        if not (self._books.limited or self._meters or self._told or self.others.lost):
+            self._deaf = True
+            return False  # nothing here has a limit: nobody need know, and we need not
         if self.others.due(now_s):
-            await self.others.ask(self._tell_and_hear(now_s), self._clock)
+            await self.others.ask(self._tell_and_hear(), self._clock)
+            self._deaf = self.others.lost
         if self.others.silent(now_s):
-            self._heard({})  # by now it is stored, or its worker is dead to everybody
+            # By now what they held is stored, or its worker is dead to everybody.
+            self._books.heard_nothing()
+            self._meters.heard({})
+        return not self._deaf
 
-    async def _tell_and_hear(self, now_s: float) -> None:
-        mine = self._books.told(now_s)
-        mine.update(self._meters.told())
-        self._heard(await self._counters.exchange(mine))
-
-    def _heard(self, others: Mapping[str, int]) -> None:
+    async def _tell_and_hear(self) -> None:
+        mine = {**self._books.told(), **self._meters.told()}
+        self._told = True
+        others = await self._counters.exchange(mine)
+        self._told = bool(mine)
         self._books.heard(others)
         self._meters.heard(others)
 
