@@ -14,7 +14,6 @@ from proxy.config.settings import Settings
 from proxy.domain.caller import Caller
 from proxy.domain.model import Model
 from proxy.limits.counters import Counters, MemoryCounters, SharedCounters
-from proxy.limits.counters_redis import RedisCounters
 from proxy.limits.desk import Desk
 from proxy.storage.database import Database
 from proxy.storage.held import Held
@@ -73,6 +72,9 @@ def _counters(settings: Settings, environ: Mapping[str, str], database: Database
     # Never the same on two machines, nor for two processes one after the other.
     worker = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
     if url.startswith("redis"):
+        # Its client costs 8 MB and 0.2 s, which nobody else should pay.
+        from proxy.limits.counters_redis import RedisCounters  # noqa: PLC0415
+
         return RedisCounters.open(url, worker)
     if settings.server.workers == 1 and settings.storage.url.startswith("sqlite:"):
         return MemoryCounters()

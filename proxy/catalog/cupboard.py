@@ -5,10 +5,20 @@ number of entries is kept here. What must not be served any more is not looked f
 version of what they were made from. The time to live is only the second line.
 """
 
+import sys
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from aiocache import SimpleMemoryCache
+# aiocache loads the client of every store it could use, if that is installed: for redis 8 MB and
+# 0.2 s of the start, and our values are kept in memory.
+_redis_is_absent = "redis" not in sys.modules
+if _redis_is_absent:
+    sys.modules["redis"] = None  # type: ignore[assignment]
+try:
+    from aiocache import SimpleMemoryCache
+finally:
+    if _redis_is_absent:
+        del sys.modules["redis"]
 
 Value = TypeVar("Value")
 
