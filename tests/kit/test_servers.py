@@ -97,3 +97,14 @@ def test_a_missing_server_is_a_failure_that_says_what_to_install(
     monkeypatch.setattr(servers, "found", lambda program: None)
     with pytest.raises(pytest.fail.Exception, match=r"`make servers`.*redis-server"):
         servers._wanted("redis-server")
+
+
+def test_who_may_not_install_is_told_what_to_ask_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert servers.install() == 0
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(servers, "found", lambda program: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert servers.install() == 1
+    assert "as root: postgresql redis-server" in capsys.readouterr().err
