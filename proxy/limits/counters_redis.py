@@ -7,6 +7,7 @@ after another. What Redis forgets (a restart) is told again; nothing in it is wo
 Only `Fault` leaves this file, and no password with it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Self, cast
@@ -88,7 +89,9 @@ class RedisCounters:
                 url,
                 max_connections=CONNECTIONS_MAX,
                 timeout=TIMEOUT_S,
-                socket_timeout=TIMEOUT_S,
+                # Ours stands around the whole exchange: the library's costs a task per command,
+                # and before Python 3.12 that loses the cancellation of who waits for it.
+                socket_timeout=None,
                 socket_connect_timeout=TIMEOUT_S,
                 # A connection of before a restart is found dead when it is used.
                 retry=Retry(NoBackoff(), 1, supported_errors=(RedisGone,)),
@@ -121,8 +124,9 @@ class RedisCounters:
         """Take back everything and hang up. Raises Fault while Redis is away."""
         workers, own = self._keys
         try:
-            await self._client.delete(own)
-            await self._client.zrem(workers, self._worker)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._client.delete(own)
+                await self._client.zrem(workers, self._worker)
         except (RedisError, OSError) as error:
             raise self._lost(error) from None
         finally:
@@ -160,17 +164,18 @@ class RedisCounters:
     async def _ask(self, *arguments: str | int) -> list[str]:
         keys: tuple[Any, ...] = (len(self._keys), *self._keys, *arguments)
         try:
-            try:
-                answer = await self._client.execute_command("EVALSHA", _SHA, *keys)
-            except NoScriptError:
-                answer = await self._client.execute_command("EVAL", _SCRIPT, *keys)
+            async with asyncio.timeout(TIMEOUT_S):
+                try:
+                    answer = await self._client.execute_command("EVALSHA", _SHA, *keys)
+                except NoScriptError:
+                    answer = await self._client.execute_command("EVAL", _SCRIPT, *keys)
         except (RedisError, OSError) as error:
             # `from None`: a traceback would show arguments of the library's own frames.
             raise self._lost(error) from None
         return cast("list[str]", answer)
 
     def _lost(self, error: Exception) -> Fault:
-        told = f"{type(error).__name__}: {error}"
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if self._password:
             told = told.replace(self._password, "***")
         return Fault(

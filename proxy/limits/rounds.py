@@ -142,6 +142,9 @@ class Rounds:
                 await sleep(every_s)
                 await self.agree()
                 tick(self._clock())
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError  # lost below us: `wait_for` does that before 3.12
         except asyncio.CancelledError:
             why = ""
             raise

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -215,3 +217,25 @@ async def test_after_an_outage_what_was_stored_meanwhile_counts_once(clock: Cloc
     await other.exchange({book.stored_name: 50, book.name: 3})
     await rounds.agree()
     assert book.total == 53
+
+
+async def test_a_cancellation_that_is_lost_on_its_way_ends_it_all_the_same(clock: Clock) -> None:
+    """As `asyncio.wait_for` loses it up to Python 3.11, when its answer comes at that moment."""
+
+    class Forgetful(Ledger):
+        async def used(self, *args: Any) -> tuple[Mapping[str, int], Mapping[str, int]]:
+            try:
+                reading.set()
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+            return {}, {}
+
+    reading = asyncio.Event()
+    rounds, _ = make(Forgetful(), clock, MemoryCounters())
+    running = asyncio.create_task(rounds.run(0, asyncio.sleep, lambda _: None))
+    await reading.wait()
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=5)
+    assert done == {running}
+    assert running.cancelled()
