@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.ids import is_request_id
 from proxy.domain.people import Actor
 from proxy.domain.permissions import MEANINGS
 
@@ -92,10 +93,10 @@ class Endpoint(Generic[Q, B]):
     """One row of the table of endpoints, all that the document of the API says included.
 
     `needs`: any one of these permissions is enough; empty: every caller may. `denied` is what is
-    said first to who has none of them. `query` is a struct
-    whose unknown names are ignored, `body` one that forbids unknown fields (or None: no body is
-    read). `refusals` are the statuses beside 400, 401, 403 and 500. `also` are content types beside
-    JSON that the handler may answer with (`Text`).
+    said first to who has none of them. `query` is a struct whose unknown names are ignored, `body`
+    one that forbids unknown fields (`NoBody`: none is read). `refusals` are the statuses beside
+    400, 401, 403, 413, 500 and 503. `also` are content types beside JSON that the handler may
+    answer with (`Text`).
     """
 
     method: str
@@ -124,8 +125,18 @@ NoBody = type(None)
 """`body=NoBody`: no body is read."""
 
 
+RequestIdOf = Callable[[web.Request], str]
+"""The id a request goes by; the envelope around the handlers knows it."""
+
+
 async def _nobody() -> None:
     return None
+
+
+def given_request_id(request: web.Request) -> str:
+    """The id the client gave, if it can be one: all that is known without the envelope."""
+    given = ",".join(request.headers.getall("x-request-id", ()))
+    return given if is_request_id(given) else ""
 
 
 def routes(
@@ -133,12 +144,13 @@ def routes(
     admit: Admit,
     wall: Callable[[], float],
     changed: Changed = _nobody,
+    request_id_of: RequestIdOf = given_request_id,
 ) -> list[tuple[str, str, Handler]]:
     """Method, path, handler of every spelling: with and without a slash at the end, and HEAD
     wherever there is GET. `wall` is the clock, in seconds."""
     table: list[tuple[str, str, Handler]] = []
     for endpoint in endpoints:
-        handler = _Desk(endpoint, admit, wall, changed).serve
+        handler = _Desk(endpoint, admit, wall, changed, request_id_of).serve
         for path in (endpoint.path, endpoint.path + "/"):
             table.append((endpoint.method, path, handler))
             if endpoint.method == "GET":
@@ -155,11 +167,13 @@ class _Desk:
         admit: Admit,
         wall: Callable[[], float],
         changed: Changed,
+        request_id_of: RequestIdOf,
     ) -> None:
         self._endpoint = endpoint
         self._admit = admit
         self._wall = wall
         self._changed = changed
+        self._request_id_of = request_id_of
         self._body = None if endpoint.body is NoBody else msgspec.json.Decoder(endpoint.body)
         self._encode = msgspec.json.Encoder().encode
 
@@ -175,7 +189,7 @@ class _Desk:
             query=_read_query(request, endpoint.query),
             body=None if self._body is None else _read_body(await _bytes(request), self._body),
             path=path,
-            request_id=_request_id(request),
+            request_id=self._request_id_of(request),
             now_ms=int(self._wall() * 1000),
             accept=request.headers.get("accept", "").lower(),
         )
@@ -227,12 +241,6 @@ def not_there(what: str, given: str, hint: str = "") -> Fault:
         hint=hint,
         retry=False,
     )
-
-
-def _request_id(request: web.Request) -> str:
-    # The envelope leaves the id it chose on the request.
-    request_id: str = request.get("request_id", "")
-    return request_id
 
 
 def _read_query(request: web.Request, kind: type[msgspec.Struct]) -> Any:

@@ -16,6 +16,7 @@ from proxy.admin.endpoint import (
     NoQuery,
     Offset,
     Text,
+    routes,
 )
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
@@ -157,6 +158,27 @@ async def test_a_handler_gets_what_was_asked_and_its_answer_goes_out(
 async def test_head_answers_like_get_without_a_body(place: Place) -> None:
     said = await ask(place.browse, "HEAD", "/v1/things/x", "plain")
     assert (said.status, said.body) == (200, b"")
+
+
+@pytest.mark.parametrize(("given", "known"), [("mine", "mine"), ("not one!", ""), (None, "")])
+async def test_a_handler_knows_the_id_the_client_gave(
+    place: Place, given: str | None, known: str
+) -> None:
+    headers = {} if given is None else {"X_Request_ID": given}
+    said = await ask(place.browse, "GET", "/v1/things/x", "plain", **headers)
+    assert said.json()["request_id"] == known
+    assert (said.headers["x-request-id"] == given) == bool(known)
+
+
+async def test_whoever_knows_the_id_better_may_tell_it(aiohttp_client: Visit) -> None:
+    place = Place()
+    app = web.Application()
+    for method, path, handler in routes(
+        [LOOK], place.admit, lambda: 0.0, request_id_of=lambda request: "the envelope's"
+    ):
+        app.router.add_route(method, path, handler)
+    said = await ask(await aiohttp_client(app), "GET", "/v1/things/x", "plain")
+    assert said.json()["request_id"] == "the envelope's"
 
 
 @pytest.mark.parametrize(

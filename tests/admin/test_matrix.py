@@ -27,13 +27,14 @@ class Case(NamedTuple):
     """`own` may do it where the target is of their own tenant, `other` where it is of another.
     Without `targeted` there is nothing in the request that belongs to a tenant, and `other` is not
     asked. The rest of the path, and the body, are made for the tenant of the target. `outside` is
-    what a tenant's people get for another's."""
+    what a tenant's people get for another's. Without `changes` a write has nothing to change."""
 
     own: str
     other: str = NOBODY
     targeted: bool = True
     query: str = ""
     outside: int = 404
+    changes: bool = True
     body: Callable[[People, str], Any] = lambda people, tenant: None
 
 
@@ -69,7 +70,7 @@ CASES: dict[str, Case] = {
         "pa ad bm",
         body=lambda people, tenant: {"package_id": people.id("Professional")},
     ),
-    "DELETE /v1/admin/tenants/{tenant_id}/package": Case("pa ad bm", "pa ad bm"),
+    "DELETE /v1/admin/tenants/{tenant_id}/package": Case("pa ad bm", "pa ad bm", changes=False),
     "GET /v1/admin/tenants/{tenant_id}/models": Case(f"ca {MSP}", MSP),
     "PUT /v1/admin/tenants/{tenant_id}/models/{model}": Case(
         "ca pa ad tm", "pa ad tm", body=body(enabled=False)
@@ -229,9 +230,15 @@ async def test_who_may(people: People, name: str, role: str) -> None:
         url = target_url(people, endpoint.path, case.query, tenant)
         sent = case.body(people, tenant)
         before = await everything(people)
-        said = await people.ask(f"{own}.{role}", endpoint.method, url, sent)
+        said = await people.ask(
+            f"{own}.{role}", endpoint.method, url, sent, X_Request_ID=f"req.{tenant}"
+        )
         if allowed:
             assert said.status == endpoint.status, (tenant, said.body)
+            audited = set((await everything(people))["audit"]) - set(before["audit"])
+            assert bool(audited) == (endpoint.method != "GET" and case.changes)
+            for _, _, actor_id, *_, request_id in audited:
+                assert (actor_id, request_id) == (people.id(f"{own}.{role}"), f"req.{tenant}")
         else:
             caller = await people.keys.by_digest(people.digest(f"{own}.{role}"))
             assert caller is not None

@@ -1,12 +1,14 @@
 """The document of the API: true of the table it is made from."""
 
-from typing import Any
+import datetime as dt
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from proxy.admin.endpoint import NoQuery
+from proxy.admin.endpoint import AnyEndpoint, NoQuery
 from proxy.admin.openapi import PATH, ApiDocument, document
 from tests.admin.office_floor import Visit, ask
 from tests.admin.test_endpoint import ADD, LOOK, SHEET
@@ -51,10 +53,12 @@ def test_a_query_is_described_with_its_ranges() -> None:
 class Narrow(msgspec.Struct, frozen=True):
     email: str
     tenant_id: str | None = None
+    since: dt.datetime | int | None = None
+    kind: Literal["a", "b"] | None = None
 
 
 def test_what_may_be_null_may_be_left_out_of_a_query() -> None:
-    endpoint = LOOK.__class__(**{**LOOK.__dict__, "query": Narrow})
+    endpoint = replace(cast(AnyEndpoint, LOOK), query=Narrow)
     parameters = document([endpoint], "1")["paths"]["/v1/things/{name}"]["get"]["parameters"]
     named = {each["name"]: each for each in parameters}
     assert (named["email"]["required"], named["email"]["schema"]) == (True, {"type": "string"})
@@ -62,6 +66,13 @@ def test_what_may_be_null_may_be_left_out_of_a_query() -> None:
         False,
         {"type": "string"},
     )
+    assert named["since"]["schema"] == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+    assert named["kind"]["schema"] == {"enum": ["a", "b"]}
+
+
+def test_an_endpoint_may_take_its_key_as_bearer() -> None:
+    operation = document([replace(LOOK, bearer=True)], "1")["paths"]["/v1/things/{name}"]["get"]
+    assert operation["security"] == [{"apiKey": []}, {"bearer": []}]
 
 
 def test_a_body_is_described_and_takes_no_unknown_fields() -> None:
