@@ -2,6 +2,7 @@
 answered as it says, and never with a 500."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from proxy.admin.openapi import ApiDocument
 from tests.admin.people_floor import RATES_TO_COME, Known, People
 from tests.admin.test_matrix import CASES
+from tests.admin.test_openapi import references
 from tests.catalog.shop import KIMI
 
 CHECKS = [
@@ -120,6 +122,26 @@ def put_in(document: Any, real: dict[str, str]) -> None:
             each.update({name: real[name] for name in each.keys() & real.keys()})
             if "role" in each:
                 each.pop("custom_role_name", None)
+
+
+def test_the_whole_document_is_sound(schema: Any) -> None:
+    document = schema.raw_schema
+    operations = [
+        (f"{method.upper()} {path}", operation)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    ]
+    assert {name for name, _ in operations} >= CASES.keys()
+    ids = [operation["operationId"] for _, operation in operations]
+    assert len(ids) == len(set(ids))
+    for reference in references(document):
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+    for name, operation in operations:
+        in_path = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+        assert in_path == set(re.findall(r"\{(\w+)\}", name))
+        assert operation["summary"]
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)

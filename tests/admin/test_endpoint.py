@@ -1,5 +1,6 @@
 """What every endpoint of the office does before and after its own work."""
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -264,3 +265,24 @@ async def test_a_reply_may_be_text(place: Place) -> None:
     assert (said.status, said.body) == (200, b"a,b\r\n")
     assert said.headers["content-type"] == "text/csv; charset=utf-8"
     assert (said.headers["x-next-cursor"], said.headers["cache-control"]) == ("n", "no-store")
+
+
+@pytest.mark.parametrize("noise", ["%ED%A0%80", "%FF", "%80abc", "%", "%zz", "%C0%AF"])
+async def test_what_is_no_text_in_an_address_breaks_nothing(place: Place, noise: str) -> None:
+    for url in (f"/v1/things/{noise}", f"/v1/things/x?limit={noise}", f"/v1/things/x?{noise}=1"):
+        said = await ask_raw(place.browse, url)
+        assert said in (200, 400), url
+
+
+async def ask_raw(browse: Browse, target: str) -> int:
+    """The status of a GET whose target is sent as it is; a client library would mend it."""
+    assert browse.port is not None
+    reader, writer = await asyncio.open_connection(browse.host, browse.port)
+    writer.write(
+        f"GET {target} HTTP/1.1\r\nhost: x\r\nx-api-key: plain\r\n".encode()
+        + b"connection: close\r\n\r\n"
+    )
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return int(line.split()[1])
