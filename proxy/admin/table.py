@@ -19,6 +19,7 @@ from proxy.admin import (
     templates,
     tenant_making,
     tenant_package,
+    tenant_usage,
     tenants,
     usage,
     usage_events,
@@ -142,6 +143,7 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         stores.tenants, stores.users, stores.roles, stores.packages, stores.templates
     )
     package = tenant_package.TenantPackage(stores.tenants, stores.packages, allowances)
+    month = tenant_usage.TenantUsagePage(stores.tenants, stores.ledger, allowances, house.months)
     switches = model_switches.ModelSwitchPages(
         shelf,
         stores.switches,
@@ -156,6 +158,7 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         *tenant_making.endpoints(making),
         *templates.endpoints(templates.TemplatePages(stores.templates, stores.packages, shelf)),
         *tenant_package.endpoints(package),
+        *tenant_usage.endpoints(month),
         *model_switches.endpoints(switches),
         *users.endpoints(user_pages),
         *roles.endpoints(role_pages),

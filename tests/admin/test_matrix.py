@@ -64,6 +64,7 @@ CASES: dict[str, Case] = {
         "ca pa ad tm", "pa ad tm", body=body(tenant_config={"beta_features": True})
     ),
     "GET /v1/admin/tenants/{tenant_id}/users": Case(f"ca {MSP}", MSP),
+    "GET /v1/admin/tenants/{tenant_id}/usage": Case(f"ca {MSP}", MSP),
     "GET /v1/admin/tenants/{tenant_id}/package": Case(f"ca {MSP}", MSP),
     "PUT /v1/admin/tenants/{tenant_id}/package": Case(
         "pa ad bm",
