@@ -110,6 +110,9 @@ class SharedCounters:
 
     async def close(self) -> None:
         """Take back everything."""
+        self._written = None
+        # Which beat is written there is not known, if an exchange was cancelled just now.
+        await self._store.tell_anew(self._worker, self._next_beat(), [])
         await self._store.forget([(self._worker, self._beat)])
 
     async def _tell(self, mine: Mapping[str, int]) -> None:

@@ -1,5 +1,6 @@
 """Workers tell each other what they hold: whole, once, and only while they live."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -124,3 +125,18 @@ async def test_who_leaves_holds_nothing(held: Held, clock: Clock) -> None:
     await one.exchange({"a": 10})
     await one.close()
     assert await two.exchange({}) == {}
+
+
+async def test_who_leaves_amid_an_exchange_holds_nothing_either(held: Held, clock: Clock) -> None:
+    one, two = on(held, clock, "one"), on(held, clock, "two")
+    await one.exchange({"a": 10})
+    for turns in range(6):
+        exchange = asyncio.create_task(one.exchange({"a": 11 + turns}))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        exchange.cancel()
+        await asyncio.gather(exchange, return_exceptions=True)
+        await one.close()
+        assert await two.exchange({}) == {}
+        await one.exchange({"a": 10})
+        assert await two.exchange({}) == {"a": 10}
