@@ -227,7 +227,7 @@ class House:
         )
 
     def _health(self) -> HealthPages:
-        return HealthPages(self._not_ready, self._exposition)
+        return HealthPages(self._not_ready, self._exposition, self._trouble)
 
     def _open_front(self, office: Office) -> Front:
         settings = self.settings
@@ -336,7 +336,7 @@ class House:
                 await self._changes_once()
                 self._storage_trouble = ""
             except Fault as fault:
-                # The snapshots at hand go on serving; `/readyz` tells.
+                # The snapshots at hand go on serving; `/readyz` tells as `trouble`.
                 self._storage_trouble = fault.message
 
     async def _housekeeping(self) -> None:
@@ -380,9 +380,11 @@ class House:
             reasons.append("starting or stopping")
         if not self._journal.healthy:
             reasons.append(self._journal.trouble)
-        if self._storage_trouble:
-            reasons.append(self._storage_trouble)
         return reasons
+
+    def _trouble(self) -> list[str]:
+        """What is wrong while requests are served from what is in memory."""
+        return [each for each in (self._storage_trouble, self._desk.trouble) if each]
 
     def _exposition(self) -> bytes:
         total = self._board.total() if self.settings.server.workers > 1 else self._metrics

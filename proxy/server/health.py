@@ -8,10 +8,18 @@ from proxy.server.json_reply import json_reply
 
 
 class HealthPages:
-    """`not_ready` gives the reasons why no requests should be sent here, if any."""
+    """`not_ready` gives the reasons why no requests should be sent here, if any; `trouble` what
+    is wrong although requests are served: a shared database that is away for a minute must not
+    make a balancer take out every gateway."""
 
-    def __init__(self, not_ready: Callable[[], list[str]], exposition: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        not_ready: Callable[[], list[str]],
+        exposition: Callable[[], bytes],
+        trouble: Callable[[], list[str]] = list,
+    ) -> None:
         self._not_ready = not_ready
+        self._trouble = trouble
         self._exposition = exposition
 
     async def live(self, request: web.Request) -> web.Response:
@@ -19,11 +27,12 @@ class HealthPages:
         return json_reply({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """`GET /readyz`: 200, or 503 with the reasons."""
+        """`GET /readyz`: 200, or 503 with the reasons; `trouble` says what else is wrong."""
         reasons = self._not_ready()
         if reasons:
             return json_reply({"status": "not ready", "reasons": reasons}, status=503)
-        return json_reply({"status": "ready"})
+        trouble = self._trouble()
+        return json_reply({"status": "ready", **({"trouble": trouble} if trouble else {})})
 
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /metrics`: Prometheus text."""

@@ -7,7 +7,7 @@ from proxy.cli.main import COMMANDS, main
 
 PROMISED = {
     *("serve", "demo", "init", "check-config", "doctor", "migrate"),
-    *("tenant", "user", "role", "package", "key", "model", "usage", "request"),
+    *("tenant", "user", "role", "package", "key", "model", "usage", "request", "explain"),
 }
 
 

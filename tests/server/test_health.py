@@ -31,6 +31,13 @@ async def test_not_ready_says_why(reasons: list[str]) -> None:
     assert reply.text is not None and all(reason in reply.text for reason in reasons)
 
 
+async def test_trouble_that_nobody_is_refused_for_is_told_but_takes_nobody_out() -> None:
+    pages = HealthPages(list, lambda: b"", lambda: ["storage is away"])
+    reply = await pages.ready(None)  # type: ignore[arg-type]
+    assert reply.status == 200
+    assert reply.text is not None and "storage is away" in reply.text
+
+
 def measured(client: RawClient) -> dict[str, float]:
     reply = client.ask("GET", "/metrics")
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
