@@ -154,12 +154,6 @@ class Book:
         self.stored_here += credits
         self.total += credits - moved
 
-    def dropped(self, credits: int) -> None:
-        """A row of ours will never be stored."""
-        moved = min(credits, self.unstored)
-        self.unstored -= moved
-        self.total -= moved
-
 
 class Books:
     """All books in use. `shared`: other workers store and hold too."""
@@ -198,11 +192,6 @@ class Books:
         """Rows were committed just now."""
         for book, credits in self._sums(entries).items():
             book.stored(credits, own=own)
-
-    def dropped(self, entries: Iterable[Entry]) -> None:
-        """Rows of this worker that will never be stored."""
-        for book, credits in self._sums(entries).items():
-            book.dropped(credits)
 
     def due(self, now_s: float) -> list[Book]:
         """The books to read now."""

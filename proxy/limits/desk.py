@@ -124,18 +124,17 @@ class Desk:
         estimate_credits: int,
         estimate_tokens: int,
         now_ms: int,
-        started_ms: int = 0,
         asked: str = "",
     ) -> Ticket | None:
         """Let a request in, or raise the Fault that says why not. None: `ask` first.
 
         `estimate_credits` are micro-credits held until it is settled; `estimate_tokens` its input.
-        `started_ms` decides its month and must be the `started_at` of its row; 0: `now_ms`.
+        `now_ms` is when it began, however long it was on its way in: it decides the month and must
+        be the `started_at` of its row. How fast things come is told by the desk's own clock.
         """
-        at_ms = started_ms or now_ms
         seat = self._by_key.get(caller.key_id)
-        if seat is None or seat.caller is not caller or not seat.start_ms <= at_ms < seat.end_ms:
-            seat = self._seats.get(caller, at_ms)
+        if seat is None or seat.caller is not caller or not seat.start_ms <= now_ms < seat.end_ms:
+            seat = self._seats.get(caller, now_ms)
         seat.used = True
         tenant = seat.tenant
         user = seat.user
@@ -144,13 +143,13 @@ class Desk:
         ) and not self._may_go_on(seat, model, asked, now_ms):
             return None
         if seat.meters:
-            self._pass_meters(seat.meters, estimate_tokens, now_ms)
+            self._pass_meters(seat.meters, estimate_tokens)
         credits = estimate_credits or 1  # somebody is under way: the books must not be forgotten
         tenant.reserved += credits
         tenant.total += credits
         user.reserved += credits
         user.total += credits
-        ticket = Ticket(seat, credits, estimate_tokens, self._open, self._wall_ms, now_ms)
+        ticket = Ticket(seat, credits, estimate_tokens, self._open, self._wall_ms)
         self._open[ticket] = self._now_s
         return ticket
 
@@ -162,12 +161,11 @@ class Desk:
         estimate_credits: int,
         estimate_tokens: int,
         now_ms: int,
-        started_ms: int = 0,
         asked: str = "",
     ) -> Ticket:
         """As `admit`, after a round with storage and the other workers; within two seconds."""
         self.asked += 1
-        seat = self._seats.get(caller, started_ms or now_ms)
+        seat = self._seats.get(caller, now_ms)
         credits = estimate_credits or 1
         books = (seat.tenant, seat.user)
         for book in books:
@@ -184,7 +182,7 @@ class Desk:
             if doubt == UNSEEN or (doubt == NEAR and lost):
                 self._go_blind()
             if seat.meters:
-                self._pass_meters(seat.meters, estimate_tokens, now_ms)
+                self._pass_meters(seat.meters, estimate_tokens)
             admitted = True
         finally:
             for book in books:
@@ -192,7 +190,7 @@ class Desk:
                 if not admitted:
                     book.reserved -= credits
                     book.total -= credits
-        ticket = Ticket(seat, credits, estimate_tokens, self._open, self._wall_ms, now_ms)
+        ticket = Ticket(seat, credits, estimate_tokens, self._open, self._wall_ms)
         self._open[ticket] = self._now_s
         return ticket
 
@@ -203,18 +201,15 @@ class Desk:
             seat = self._seats.get(caller, now_ms)
         seat.used = True
         if seat.meters:
-            self._pass_meters(seat.meters, estimate_tokens, now_ms)
-        ticket = Ticket(seat, 0, estimate_tokens, self._open, self._wall_ms, now_ms)
+            self._pass_meters(seat.meters, estimate_tokens)
+        ticket = Ticket(seat, 0, estimate_tokens, self._open, self._wall_ms)
         self._open[ticket] = self._now_s
         return ticket
 
     def stored(self, entries: Sequence[Entry], *, own: bool = True) -> None:
-        """Rows were committed to storage just now. Not `own`: found in a dead worker's journal."""
+        """Rows were committed to storage just now, or set aside because it can never take them:
+        the next reading shows which. Not `own`: found in a dead worker's journal."""
         self._books.stored(entries, own=own)
-
-    def dropped(self, entries: Sequence[Entry]) -> None:
-        """Rows of this worker were given up and will never be stored."""
-        self._books.dropped(entries)
 
     # ------------------------------------------------------------------ looking
 
@@ -260,9 +255,10 @@ class Desk:
         found = self._seats.look(seat, model)
         if isinstance(found, Restriction):
             return self._seats.refusal(seat, found, model, asked, now_ms)
+        wall_ms = self._wall_ms()
         for meter in seat.meters:
-            if excess := meter.excess(estimate_tokens, now_ms):
-                return burst_refusal(meter.scope, excess, now_ms)
+            if excess := meter.excess(estimate_tokens, wall_ms):
+                return burst_refusal(meter.scope, excess, wall_ms)
         return None
 
     @property
@@ -322,7 +318,9 @@ class Desk:
         if self._seats.settings.when_counters_lost == "closed":
             raise blind_refusal()
 
-    def _pass_meters(self, meters: tuple[Meter, ...], tokens: int, now_ms: int) -> None:
+    def _pass_meters(self, meters: tuple[Meter, ...], tokens: int) -> None:
+        # Not when it began: a body that took minutes to arrive would turn the meters back.
+        now_ms = self._wall_ms()
         for meter in meters:
             if excess := meter.excess(tokens, now_ms):
                 raise burst_refusal(meter.scope, excess, now_ms)

@@ -6,7 +6,6 @@ in which the request started, whatever month it ends in.
 
 from collections.abc import Callable
 
-from proxy.limits.burst import MINUTE_MS
 from proxy.limits.seat import Seat
 
 EXPIRES_S = 3600.0
@@ -25,7 +24,7 @@ class Ticket:
         "_done",
         "_open",
         "_seat",
-        "_taken_ms",
+        "_taken_in",
         "_tokens",
         "_wall_ms",
         "born_s",
@@ -38,14 +37,13 @@ class Ticket:
         tokens: int,
         open_: "dict[Ticket, float]",
         wall_ms: Callable[[], int],
-        taken_ms: int,
     ) -> None:
         self._seat = seat
         self._credits = credits
         self._tokens = tokens
         self._open = open_
         self._wall_ms = wall_ms
-        self._taken_ms = taken_ms
+        self._taken_in = seat.meters[0].minute if seat.meters else 0
         self._done = False
 
     def settle(self, credits: int, tokens: int | None = None) -> None:
@@ -84,4 +82,4 @@ class Ticket:
         for meter in self._seat.meters:
             meter.give_back()
             if tokens is not None and tokens != self._tokens:
-                meter.correct(tokens - self._tokens, self._taken_ms // MINUTE_MS, self._wall_ms())
+                meter.correct(tokens - self._tokens, self._taken_in, self._wall_ms())

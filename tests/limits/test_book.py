@@ -128,5 +128,3 @@ def test_a_row_of_ours_that_is_not_known_to_be_ours_is_counted_at_least_once(boo
     book.unstored, book.total = 10, book.total + 10
     book.stored(25, own=True)
     assert (book.unstored, book.fresh, book.total) == (0, 25, 125)
-    book.dropped(5)
-    assert book.total == 125

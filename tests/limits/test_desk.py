@@ -262,10 +262,12 @@ async def test_a_dead_workers_rows_do_not_hide_our_own(desk: Desk, ledger: Ledge
     assert (await desk.standing(caller, NOW_MS)).used == 50 * CREDIT
 
 
-async def test_a_row_that_was_given_up_counts_no_longer(desk: Desk) -> None:
+async def test_a_row_that_storage_can_never_take_counts_no_longer(desk: Desk, clock: Clock) -> None:
     caller = make_caller(credits=HUNDRED)
     (await enter(desk, caller)).settle(30 * CREDIT)
-    desk.dropped([make_entry(30 * CREDIT)])
+    desk.stored([make_entry(30 * CREDIT)])
+    clock.turn(1.0)
+    await desk.rounds.agree()
     assert (await desk.standing(caller, NOW_MS)).used == 0
 
 
@@ -298,15 +300,7 @@ async def test_a_request_belongs_to_the_month_it_started_in(desk: Desk, ledger: 
     desk.stored([row])
     assert (await desk.standing(caller, DECEMBER_MS)).used == 0
     # One that was long on its way in is decided now but belongs to where it began.
-    late = desk.admit(
-        caller,
-        BASE,
-        estimate_credits=1,
-        estimate_tokens=1,
-        now_ms=DECEMBER_MS,
-        started_ms=DECEMBER_MS - 5,
-    )
-    assert late is not None
+    late = await enter(desk, caller, BASE, now_ms=DECEMBER_MS - 5)
     late.settle(7)
     assert (await desk.standing(caller, DECEMBER_MS - 1)).used == HUNDRED + 7
 
@@ -594,3 +588,17 @@ async def test_it_runs_until_it_is_stopped_and_signs_off(ledger: Ledger, clock: 
     assert desk.trouble == ""
     await desk.close()
     assert wall.held == {}
+
+
+async def test_a_body_that_takes_minutes_to_arrive_does_not_turn_the_meters_back(
+    ledger: Ledger, clock: Clock
+) -> None:
+    settings = Limits(key=Burst(requests_per_minute=2))
+    desk = make_desk(ledger, clock, MemoryCounters(), settings=settings)
+    caller = make_caller()
+    began_ms = clock.ms
+    clock.turn(600)
+    for now_ms in (clock.ms, began_ms):
+        (await enter(desk, caller, now_ms=now_ms)).release()
+    for now_ms in (began_ms, clock.ms):
+        assert (await refused(desk, caller, now_ms=now_ms)).reason == "burst_limit"
