@@ -61,6 +61,8 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
         yield finding
     for finding in await premises.storage(settings):
         yield finding
+    for finding in await premises.counters(settings):
+        yield finding
     port, serving = await premises.port(settings)
     yield port
     for finding in premises.journal(settings, serving=serving):
@@ -86,11 +88,6 @@ def _configuration(path: Path, settings: Settings) -> Iterator[Finding]:
 
 
 def _not_in_this_release(settings: Settings) -> Iterator[Finding]:
-    if settings.counters.url == "memory://":
-        yield ok("counters", "in memory")
-    else:
-        seen = "only memory:// is available in this release, and is used"
-        yield warn("counters", seen, 'write url = "memory://" under [counters]')
     if settings.web_search.enabled:
         seen = "switched on, but not available in this release"
         yield warn("web search", seen, "write enabled = false under [web_search]")

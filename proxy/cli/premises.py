@@ -159,6 +159,34 @@ def _rows(segment: Path) -> int:
         return 0  # a gateway that serves has just stored it
 
 
+# ---------------------------------------------------------------- counters
+
+
+async def counters(settings: Settings) -> list[Finding]:
+    """Do the workers have a line to each other?"""
+    url = settings.counters.url
+    try:
+        url = resolve(url, os.environ).reveal() if is_reference(url) else url
+    except SecretProblem:
+        return []  # told among the secrets
+    if not url.startswith("redis"):
+        alone = settings.server.workers == 1 and settings.storage.url.startswith(_SQLITE)
+        return [ok("counters", "in memory" if alone else "workers meet in storage")]
+    # Redis' client is dear to load, and only this asks for it.
+    from proxy.limits.counters_redis import RedisCounters  # noqa: PLC0415
+
+    try:
+        line = RedisCounters.open(url, f"doctor.{os.getpid()}")
+        try:
+            await line.exchange({})
+        finally:
+            await line.close()
+    except Fault as fault:
+        remedy = "is the server up, does it know user and password? see counters.url"
+        return [fail("counters", fault.detail or fault.message, remedy)]
+    return [ok("counters", "Redis answers")]
+
+
 # ---------------------------------------------------------------- port and files
 
 

@@ -23,7 +23,7 @@ from proxy.config.settings import Settings, Storage
 from proxy.domain.entry import Entry, Outcome
 from proxy.ledger.segment import SUFFIX
 from proxy.storage.opening import open_storage
-from tests.kit.servers import Postgres
+from tests.kit.servers import Postgres, Redis
 
 KEY = "sk-hunter2-hunter2-hunter2"
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
@@ -220,14 +220,14 @@ def test_a_secret_that_cannot_be_had_fails_and_names_the_variable(
 
 def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
     config = (
-        '[server]\nport = 0\n[counters]\nurl = "redis://127.0.0.1:6379/0"\n'
+        "[server]\nport = 0\n"
         '[web_search]\nenabled = true\napi_key = "env:MAIN_KEY"\n'
         '[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
         '[[providers]]\nname = "b"\nwire = "bedrock"\n'
     )
     status, found = examine(config)
     assert status == 0
-    for what in ("counters", "web search", "traces"):
+    for what in ("web search", "traces"):
         [finding] = of(found, what)
         assert finding.level is Level.WARN
         assert "available in this release" in finding.seen
@@ -339,6 +339,36 @@ def test_a_postgresql_server_that_is_away_fails_without_its_password(
     assert storage.level is Level.FAIL
     assert f"127.0.0.1:{postgres.port}" in storage.seen
     assert postgres.password not in str(found)
+
+
+def test_a_redis_that_answers_is_a_line_and_is_left_as_it_was(
+    examine: Doctor, provider: Provider, redis_server: Redis
+) -> None:
+    config = CONFIG.format(address=provider.address)
+    _, found = examine(f'{config}\n[counters]\nurl = "{redis_server.url()}"\n')
+    assert of(found, "counters") == [Finding(Level.OK, "counters", "Redis answers")]
+    assert redis_server.ask("DBSIZE") == b":0\r\n"
+
+
+def test_a_redis_that_is_away_fails_without_its_password(
+    examine: Doctor, provider: Provider, redis_server: Redis
+) -> None:
+    redis_server.stop()
+    config = CONFIG.format(address=provider.address)
+    status, found = examine(f'{config}\n[counters]\nurl = "{redis_server.url()}"\n')
+    assert status == 1
+    [counters] = of(found, "counters")
+    assert counters.level is Level.FAIL and counters.remedy
+    assert redis_server.password not in str(found)
+
+
+@pytest.mark.parametrize(("workers", "seen"), [(1, "in memory"), (2, "workers meet in storage")])
+def test_without_redis_it_is_told_where_workers_meet(
+    examine: Doctor, provider: Provider, workers: int, seen: str
+) -> None:
+    config = CONFIG.format(address=provider.address)
+    _, found = examine(config.replace("[server]", f"[server]\nworkers = {workers}"))
+    assert of(found, "counters") == [Finding(Level.OK, "counters", seen)]
 
 
 def test_folders_that_cannot_be_made_fail(examine: Doctor, provider: Provider, place: Path) -> None:
