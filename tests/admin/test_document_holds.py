@@ -2,6 +2,7 @@
 answered as it says, and never with a 500."""
 
 import asyncio
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
+_NUMBERS = itertools.count()
+LINE_BYTES_MAX = 1 << 20
 WHO = "msp.msp_primary_admin"
 
 
@@ -66,7 +69,11 @@ class Open:
     async def _open(self) -> None:
         self._people = await People.open(self._template, self._place, self.known)
         document = ApiDocument(self._people.table, "test")
-        self._runner = web.AppRunner(self._people.application(document.routes()), access_log=None)
+        self._runner = web.AppRunner(
+            self._people.application(document.routes()),
+            access_log=None,
+            max_line_size=LINE_BYTES_MAX,  # the door caps heads in the house, not aiohttp
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -122,6 +129,8 @@ def put_in(document: Any, real: dict[str, str]) -> None:
             each.update({name: real[name] for name in each.keys() & real.keys()})
             if "role" in each:
                 each.pop("custom_role_name", None)
+            if "email" in each:
+                each["email"] = f"fuzz{next(_NUMBERS)}@acme.example"
 
 
 def test_the_whole_document_is_sound(schema: Any) -> None:
@@ -156,13 +165,16 @@ def test_replies_are_as_described(
     statuses: set[int] = set()
 
     @settings(
-        max_examples=15,
+        max_examples=25 if mode is GenerationMode.POSITIVE else 8,
         deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(generation_mode=mode), is_real=st.booleans())
+    @given(
+        case=operation.as_strategy(generation_mode=mode),
+        is_real=st.sampled_from([True, True, False]),
+    )
     def holds(case: Any, is_real: bool) -> None:
         if is_real and mode is GenerationMode.POSITIVE:
             put_in(case.path_parameters, real)
