@@ -11,11 +11,9 @@ import msgspec
 
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry
+from proxy.domain.permissions import MSP_VIEW, VIEW_USAGE
 from proxy.domain.refusal import Refusal
 from proxy.ledger.credits import MICRO_PER_CREDIT
-
-SEES_THE_TENANT = "client_admin"
-"""The role that sees all requests of its tenant; everybody else sees their own (domain.md 2.3)."""
 
 
 class RecordStore(Protocol):
@@ -113,11 +111,14 @@ async def records_of(
 
 
 def _may_see(caller: Caller | None, row: Entry | Refusal) -> bool:
+    """Everybody their own, who may view usage their tenant's, the MSP's people all."""
     if caller is None:
+        return True
+    if MSP_VIEW in caller.permissions:
         return True
     if row.tenant_id != caller.tenant_id:
         return False
-    return row.user_id == caller.user_id or caller.role == SEES_THE_TENANT
+    return row.user_id == caller.user_id or VIEW_USAGE in caller.permissions
 
 
 def _generation(row: Entry) -> Generation:

@@ -38,8 +38,24 @@ REFUSAL = Refusal(
 PEOPLE = {
     "owner": Caller("key_1", "user_1", "a@example.com", "tenant_1", "Acme", "general_user"),
     "colleague": Caller("key_2", "user_2", "b@example.com", "tenant_1", "Acme", "general_user"),
-    "admin": Caller("key_3", "user_3", "c@example.com", "tenant_1", "Acme", "client_admin"),
-    "foreign": Caller("key_4", "user_4", "d@example.com", "tenant_2", "Else", "client_admin"),
+    "admin": Caller(
+        "key_3",
+        "user_3",
+        "c@example.com",
+        "tenant_1",
+        "Acme",
+        "client_admin",
+        frozenset({"usage.view"}),
+    ),
+    "foreign": Caller(
+        "key_4",
+        "user_4",
+        "d@example.com",
+        "tenant_2",
+        "Else",
+        "client_admin",
+        frozenset({"usage.view"}),
+    ),
 }
 
 Ask = Callable[[str, str], Awaitable[tuple[int, Any]]]

@@ -27,8 +27,11 @@ class Records:
         ]
 
 
-def caller(user: str = "user_1", tenant: str = "tenant_1", role: str = "general_user") -> Caller:
-    return Caller("key_9", user, "ann@example.com", tenant, "Acme", role)
+def caller(user: str = "user_1", tenant: str = "tenant_1", *permissions: str) -> Caller:
+    return Caller(
+        *("key_9", user, "ann@example.com", tenant, "Acme", "a_role"),
+        permissions=frozenset(permissions),
+    )
 
 
 async def test_a_generation_is_told_with_every_field(entry: MakeEntry) -> None:
@@ -129,11 +132,16 @@ async def test_all_records_of_an_id_come_oldest_first(
         (None, True),
         (caller(), True),
         (caller(user="user_2"), False),
-        (caller(user="user_2", role="client_admin"), True),
-        (caller(user="user_2", tenant="tenant_2", role="client_admin"), False),
+        (caller("user_2", "tenant_1", "usage.view"), True),
+        (caller("user_2", "tenant_1", "gateway.use", "keys.create"), False),
+        (caller("user_2", "tenant_2", "usage.view"), False),
+        (caller("user_2", "tenant_2", "msp.view"), True),
         (caller(tenant="tenant_2"), False),
     ],
-    ids=["operator", "owner", "colleague", "admin", "foreign admin", "same id elsewhere"],
+    ids=[
+        *("operator", "owner", "colleague", "admin", "other colleague", "foreign admin"),
+        *("the MSP", "same id elsewhere"),
+    ],
 )
 async def test_who_sees_a_record(
     entry: MakeEntry, refusal: MakeRefusal, asking: Caller | None, seen: bool
@@ -142,10 +150,12 @@ async def test_who_sees_a_record(
     assert len(await records_of(store, "req_1", asking)) == (2 if seen else 0)
 
 
-async def test_a_refusal_of_nobody_is_for_the_operator_only(refusal: MakeRefusal) -> None:
+async def test_a_refusal_of_nobody_is_not_for_tenants(refusal: MakeRefusal) -> None:
     nobody = msgspec.structs.replace(refusal("req_1"), tenant_id="", user_id="", key_id="")
     assert len(await records_of(Records(nobody), "req_1")) == 1
-    assert await records_of(Records(nobody), "req_1", caller(role="client_admin")) == []
+    assert (
+        await records_of(Records(nobody), "req_1", caller("user_1", "tenant_1", "usage.view")) == []
+    )
 
 
 @pytest.mark.parametrize(
