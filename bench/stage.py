@@ -38,6 +38,9 @@ _QUIET_MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "268435456",
     "MALLOC_TOP_PAD_": "16777216",
 }
+ALLOWANCE_CREDITS = "1000000000"
+"""Every request is held against it, none comes near it; so it is with the bursts."""
+_BURST = "{ requests_per_minute = 100000000, tokens_per_minute = 100000000000, streams = 1000000 }"
 _PROVIDERS = {"http": "bench", "https": "bench-tls"}
 
 
@@ -284,23 +287,28 @@ class Stage:
         env = {KEY_VARIABLE: self.key, UPSTREAM_KEY_VARIABLE: "sk-ant-bench-" + "0" * 40}
         if self.certificate:
             env["SSL_CERT_FILE"] = str(self.certificate)  # what OpenSSL trusts, by its own variable
-        minted = subprocess.run(
-            [*self.gateway_command, "key", "create", "--config", str(settings),
-             "--user", "bench@example.com", "--secret", f"env:{KEY_VARIABLE}"],
-            cwd=ROOT,
-            env=os.environ | env,
-            capture_output=True,
-        )  # fmt: skip
-        if minted.returncode:
-            raise CannotStart(f"gateway, key create: {minted.stderr.decode(errors='replace')}")
+        for words in (
+            ["key", "create", "--user", "bench@example.com", "--secret", f"env:{KEY_VARIABLE}"],
+            ["package", "create", "Bench", "--monthly-credits", ALLOWANCE_CREDITS],
+            ["tenant", "change", "Default", "--package", "Bench"],
+        ):
+            done = subprocess.run(
+                [*self.gateway_command, *words, "--config", str(settings)],
+                cwd=ROOT,
+                env=os.environ | env,
+                capture_output=True,
+            )
+            if done.returncode:
+                said = done.stderr.decode(errors="replace")
+                raise CannotStart(f"gateway, {' '.join(words[:2])}: {said}")
         command = [*self.gateway_command, "serve", "--config", str(settings)]
         since = time.monotonic()
         process = self._spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
         return self._wait_ready(Target(GATEWAY, process, port=port), since)
 
     def _gateway_settings(self, home: pathlib.Path, port: int, scores: Sequence[Score]) -> str:
-        """Keys, ledger on SQLite and metrics on; no access log, as nginx and the naive proxy have
-        none either. One model for each score and scheme."""
+        """Keys, limits, ledger on SQLite and metrics on; no access log, as nginx and the naive
+        proxy have none either. One model for each score and scheme."""
         parts = [
             "[server]\n"
             'host = "127.0.0.1"\n'
@@ -310,6 +318,8 @@ class Stage:
             f'url = "sqlite:///{home / "gateway.db"}"\n'
             "[counters]\n"
             'url = "memory://"\n'
+            "[limits]\n"
+            f"key = {_BURST}\nuser = {_BURST}\ntenant = {_BURST}\n"
             "[observability]\n"
             "access_log = false\n"
         ]
