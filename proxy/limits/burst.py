@@ -108,15 +108,35 @@ class Meter:
                 return excess
         return None
 
-    def take(self, tokens: int) -> None:
-        """One call begins; right after `excess` said that it may."""
-        self.requests += 1
-        self.tokens += tokens
-        self.streams += 1
+    def take(self, tokens: int, now_ms: int) -> Excess | None:
+        """One call with so many tokens begins; or the limit it would break, and it does not."""
+        minute = now_ms // MINUTE_MS
+        if minute != self.minute:
+            self._turn(minute)
+        streams, requests, taken = self.streams, self.requests, self.tokens
+        # Most often far from every limit: two fixed minutes hold at least what the sliding one has.
+        if (
+            self.others
+            or streams + requests + self.requests_before >= self.calls_most
+            or taken + self.tokens_before + tokens >= self.tokens_most
+        ) and (excess := self._excess(tokens, now_ms)):
+            return excess
+        self.streams = streams + 1
+        self.requests = requests + 1
+        self.tokens = taken + tokens
+        return None
 
-    def give_back(self) -> None:
-        """A call ended."""
+    def untake(self, tokens: int) -> None:
+        """The call that `take` just let in does not begin after all."""
+        self.requests -= 1
+        self.tokens -= tokens
         self.streams -= 1
+
+    def give_back(self, more_tokens: int, taken_in: int, now_ms: int) -> None:
+        """A call ended; the rest as for `correct`."""
+        self.streams -= 1
+        if more_tokens:
+            self.correct(more_tokens, taken_in, now_ms)
 
     def correct(self, more_tokens: int, taken_in: int, now_ms: int) -> None:
         """A call that began in the minute `taken_in` used so many tokens more than was said, or

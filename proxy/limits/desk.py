@@ -321,11 +321,11 @@ class Desk:
     def _pass_meters(self, meters: tuple[Meter, ...], tokens: int) -> None:
         # Not when it began: a body that took minutes to arrive would turn the meters back.
         now_ms = self._wall_ms()
-        for meter in meters:
-            if excess := meter.excess(tokens, now_ms):
+        for number, meter in enumerate(meters):
+            if excess := meter.take(tokens, now_ms):
+                for passed in meters[:number]:
+                    passed.untake(tokens)
                 raise burst_refusal(meter.scope, excess, now_ms)
-        for meter in meters:
-            meter.take(tokens)
 
     def _expire(self, before_s: float) -> None:
         old = []

@@ -79,7 +79,7 @@ class Ticket:
             self._leave(None)
 
     def _leave(self, tokens: int | None) -> None:
+        more = 0 if tokens is None else tokens - self._tokens
+        now_ms = self._wall_ms()
         for meter in self._seat.meters:
-            meter.give_back()
-            if tokens is not None and tokens != self._tokens:
-                meter.correct(tokens - self._tokens, self._taken_in, self._wall_ms())
+            meter.give_back(more, self._taken_in, now_ms)

@@ -16,10 +16,13 @@ def meter(**limits: int) -> Meter:
 
 
 def passes(meter: Meter, now_ms: int, tokens: int = 0) -> bool:
-    if meter.excess(tokens, now_ms) is not None:
-        return False
-    meter.take(tokens)
-    return True
+    """Does the call begin? `excess` must say the same beforehand."""
+    would_break = meter.excess(tokens, now_ms)
+    before = dict(meter.amounts())
+    excess = meter.take(tokens, now_ms)
+    assert excess == would_break
+    assert excess is None or dict(meter.amounts()) == before
+    return excess is None
 
 
 def test_as_many_requests_pass_in_a_minute_as_are_allowed() -> None:
@@ -53,10 +56,8 @@ def test_who_waits_as_told_gets_in_and_who_does_not_is_refused(
     now_ms = START_MS
     for pause_ms, need in calls:
         now_ms += pause_ms
-        excess = gauge.excess(need, now_ms)
-        if excess is None:
-            gauge.take(need)
-        elif excess.limit > 0:
+        excess = gauge.take(need, now_ms)
+        if excess is not None and excess.limit > 0:
             assert 0 < excess.wait_ms <= 2 * MINUTE_MS
             assert 0 <= excess.remaining <= excess.limit
             now_ms += excess.wait_ms
@@ -110,8 +111,17 @@ def test_calls_at_a_time_are_given_back() -> None:
     excess = streams.excess(0, START_MS)
     assert excess is not None
     assert (excess.what, excess.limit) == ("streams", 2)
-    streams.give_back()
+    streams.give_back(0, START_MS // MINUTE_MS, START_MS)
     assert passes(streams, START_MS)
+
+
+def test_a_call_that_another_meter_refused_was_never_there() -> None:
+    tokens = meter(tokens_per_minute=100, streams=9, requests_per_minute=9)
+    assert passes(tokens, START_MS, 10)
+    before = dict(tokens.amounts())
+    assert tokens.take(50, START_MS) is None
+    tokens.untake(50)
+    assert dict(tokens.amounts()) == before
 
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000, -90_000_000])
@@ -157,7 +167,7 @@ def test_calls_at_a_time_are_added_up_over_workers() -> None:
     ours.heard(theirs.told())
     assert passes(mine, START_MS)
     assert not passes(mine, START_MS)
-    other.give_back()
+    other.give_back(0, START_MS // MINUTE_MS, START_MS)
     assert theirs.told() == {}
     ours.heard(theirs.told())
     assert passes(mine, START_MS)
@@ -175,7 +185,7 @@ def test_memory_is_given_back_when_a_meter_is_idle() -> None:
     busy, idle = meters.get("key", "busy", limits), meters.get("key", "idle", limits)
     assert passes(busy, START_MS)
     assert passes(idle, START_MS)
-    idle.give_back()
+    idle.give_back(0, START_MS // MINUTE_MS, START_MS)
     meters.sweep(set(), START_MS + MINUTE_MS)
     assert len(meters) == 2
     meters.sweep({idle}, START_MS + 3 * MINUTE_MS)

@@ -602,3 +602,16 @@ async def test_a_body_that_takes_minutes_to_arrive_does_not_turn_the_meters_back
         (await enter(desk, caller, now_ms=now_ms)).release()
     for now_ms in (began_ms, clock.ms):
         assert (await refused(desk, caller, now_ms=now_ms)).reason == "burst_limit"
+
+
+async def test_a_request_that_one_meter_refuses_is_on_no_other(
+    ledger: Ledger, clock: Clock
+) -> None:
+    """Else a user's other keys would use up the key's own limit by being refused."""
+    settings = Limits(key=Burst(requests_per_minute=3), user=Burst(requests_per_minute=1))
+    desk = make_desk(ledger, clock, MemoryCounters(), settings=settings)
+    caller = make_caller()
+    (await enter(desk, caller, now_ms=clock.ms)).release()
+    for _ in range(5):
+        refusal = await refused(desk, caller, now_ms=clock.ms)
+        assert ("X-Hatz-Limit-Scope", "user") in refusal.headers
