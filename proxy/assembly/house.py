@@ -51,7 +51,7 @@ from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics, exposition
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
-from proxy.server.envelope import Envelope
+from proxy.server.envelope import REQUEST_ID, Envelope
 from proxy.server.front import DateLine, DoorLimits, Front
 from proxy.server.health import HealthPages
 from proxy.server.listener import Listener
@@ -221,7 +221,13 @@ class House:
                 ("GET", "/v1/preferences/gateway-mapping", mapping.read),
                 ("PUT", "/v1/preferences/gateway-mapping", mapping.save),
                 ("GET", "/v1/requests/{request_id}", requests.read),
-                *routes(endpoints, admission, time.time, self._office_changed),
+                *routes(
+                    endpoints,
+                    admission,
+                    time.time,
+                    self._office_changed,
+                    lambda request: request[REQUEST_ID],
+                ),
                 *ApiDocument(endpoints, __version__).routes(),
             ],
         )

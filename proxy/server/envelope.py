@@ -16,6 +16,8 @@ from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers, r
 
 _LOG = logging.getLogger("proxy.office")
 GATEWAY_BASE = "/v1/anthropic"
+REQUEST_ID = web.RequestKey("request_id", str)
+"""Where a handler finds the id its reply will carry."""
 # Probes come every few seconds and say nothing about requests.
 _UNLOGGED = frozenset(("/healthz", "/readyz", "/metrics", "/v1/anthropic/api/hello"))
 
@@ -32,6 +34,7 @@ class Envelope:
         began_s = front.monotonic()
         given = ",".join(request.headers.getall("x-request-id", ()))
         request_id = given if is_request_id(given) else front.new_request_id()
+        request[REQUEST_ID] = request_id
         try:
             response = await handler(request)
         except Fault as fault:

@@ -500,3 +500,20 @@ async def test_34_every_sum_is_the_same(tmp_path):
         assert (await one.done("GET", "/v1/usage"))["credits_used"] == total
         tenant = await here.msp.done("GET", f"/v1/admin/tenants/{tenant_id}")
         assert tenant["total_credits_used"] == total and tenant["total_credit_limit"] == 1000
+
+
+async def test_every_change_is_in_the_audit_under_its_request(tmp_path):
+    async with town(tmp_path) as here:
+        tenant_id = await here.tenant("Acme")
+        client = await here.msp.client()
+        client.send(b'{"status":"Suspended"}', f"/v1/admin/tenants/{tenant_id}", "PATCH")
+        reply = await client.reply()
+        client.close()
+        assert reply.status == 200
+        line = (await here.msp.done("GET", "/v1/admin/audit"))["data"][0]
+        assert (line["actor"], line["target"]) == ("root@msp.example", tenant_id)
+        assert line["request_id"] == reply.headers["x-request-id"]
+        assert (line["before"]["status"], line["after"]["status"]) == ("Active", "Suspended")
+        one = await here.person("Acme", "a@acme.example")
+        refused = await one.call(HAIKU)
+        assert (refused.status, refused.error["type"]) == (403, "permission_error")

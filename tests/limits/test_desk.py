@@ -614,4 +614,4 @@ async def test_a_request_that_one_meter_refuses_is_on_no_other(
     (await enter(desk, caller, now_ms=clock.ms)).release()
     for _ in range(5):
         refusal = await refused(desk, caller, now_ms=clock.ms)
-        assert ("X-Hatz-Limit-Scope", "user") in refusal.headers
+        assert ("x-hatz-limit-scope", "user") in refusal.headers
