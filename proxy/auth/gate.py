@@ -17,8 +17,8 @@ from proxy.auth.credential import Presented
 from proxy.auth.keys import DIGEST_BYTES
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.permissions import USE_GATEWAY
 
-USE_GATEWAY = "gateway.use"
 """The permission without which no gateway call is served (domain.md 2.3)."""
 
 _WHERE_TO_MAKE_ONE = "Make a key with `hatz-gateway key create`, or in Workspace > API Keys."
@@ -66,7 +66,7 @@ class Gate:
         self._last_used: dict[str, int] = {}
         self._forgotten = 0
 
-    def recall(self, presented: Presented, now_ms: int) -> Caller | None:
+    def recall(self, presented: Presented, now_ms: int, needs: str = USE_GATEWAY) -> Caller | None:
         """The caller from memory, or None when the store must be asked. Raises like `lookup`."""
         for digest in presented.digests or self._digests(presented):
             caller = self._callers.get(digest)
@@ -75,12 +75,12 @@ class Gate:
                 if unknown_until is None or unknown_until <= now_ms:
                     return None
             elif caller.expires_at is None or caller.expires_at > now_ms:
-                return self._admitted(caller, now_ms)
+                return self._admitted(caller, now_ms, needs)
         _refuse(presented)
 
-    async def lookup(self, presented: Presented, now_ms: int) -> Caller:
+    async def lookup(self, presented: Presented, now_ms: int, needs: str = USE_GATEWAY) -> Caller:
         """The caller, from memory or the store. Raises Fault: 401 when no presented key is a live
-        one, 403 when its owner may not use the gateway."""
+        one, 403 when its owner is not active or lacks the permission `needs` (empty: none)."""
         for digest in presented.digests or self._digests(presented):
             caller = self._callers.get(digest)
             if caller is None:
@@ -89,7 +89,7 @@ class Gate:
                     continue
                 caller = await self._asked(digest, now_ms)
             if caller is not None and (caller.expires_at is None or caller.expires_at > now_ms):
-                return self._admitted(caller, now_ms)
+                return self._admitted(caller, now_ms, needs)
         _refuse(presented)
 
     def forget(self) -> None:
@@ -124,8 +124,8 @@ class Gate:
         hasher.update(key)
         return hasher.digest()
 
-    def _admitted(self, caller: Caller, now_ms: int) -> Caller:
-        if not caller.active or USE_GATEWAY not in caller.permissions:
+    def _admitted(self, caller: Caller, now_ms: int, needs: str) -> Caller:
+        if not caller.active or (needs and needs not in caller.permissions):
             _forbid(caller)
         self._last_used[caller.key_id] = now_ms
         return caller

@@ -188,6 +188,23 @@ async def test_a_known_owner_without_rights_gets_403_also_from_memory(
     assert shelf.batches == []
 
 
+async def test_who_lacks_the_gateway_may_go_where_it_is_not_needed_unless_suspended() -> None:
+    shelf = Shelf(
+        (ADA_KEY, make_caller("ada", permissions=frozenset({"usage.view"}))),
+        (BOB_KEY, make_caller("bob", permissions=frozenset({"usage.view"}), active=False)),
+    )
+    gate = gate_before(shelf)
+    caller = await gate.lookup(bearer(ADA_KEY), NOW, "")
+    assert gate.recall(bearer(ADA_KEY), NOW, "usage.view") is caller
+    for needs in ("gateway.use", "users.manage"):
+        with pytest.raises(Fault) as caught:
+            gate.recall(bearer(ADA_KEY), NOW, needs)
+        assert caught.value.status == 403
+    with pytest.raises(Fault) as suspended:
+        await gate.lookup(bearer(BOB_KEY), NOW, "")
+    assert suspended.value.status == 403
+
+
 async def test_forget_makes_a_change_count_at_once() -> None:
     shelf = Shelf((ADA_KEY, make_caller()))
     gate = gate_before(shelf)

@@ -108,6 +108,9 @@ async def test_4_a_role_that_loses_the_gateway(tmp_path):
         await here.msp.done("PATCH", f"/v1/admin/roles/{role['id']}", {"permissions": []})
         reply = await one.call(HAIKU)
         assert (reply.status, reply.error["type"]) == (403, "permission_error")
+        # The office is no gateway: who they are and what they used they may still see.
+        assert (await one.done("GET", "/v1/me"))["role"] == "callers"
+        assert (await one.api("GET", "/v1/chat/models"))[0] == 403
 
 
 async def test_5_a_deleted_key(tmp_path):
