@@ -5,6 +5,9 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from proxy.config.load import load
 from proxy.storage.opening import open_storage
 from tests.kit.journey import (
@@ -99,17 +102,24 @@ async def test_killed_at_any_moment_nothing_seen_is_lost_and_nothing_doubled(tmp
                 seen_whole |= crowd.seen_whole
                 begun |= crowd.begun
                 here.start()
-            rows = await _rows(tmp_path, seen_whole)
+            rows, sums = await _rows(tmp_path, seen_whole)
+            used = await _used(here)
     counts = Counter(rows)
     assert seen_whole <= set(counts), "the end was seen and is not in the books"
     assert set(counts.values()) == {1}, "a generation is in the books twice"
     assert set(counts) <= begun
     assert len(counts) < len(begun), "no generation was under way when it was killed"
+    credits, of_tenant, of_users, requests = sums
+    assert credits > 0
+    assert credits == of_tenant == of_users, "the sums of the month are not those of the rows"
+    assert requests == len(counts)
+    assert used == pytest.approx(credits / 1_000_000, abs=1e-6)
 
 
-async def _rows(folder: Path, wanted: set[str]) -> list[str]:
+async def _rows(folder: Path, wanted: set[str]) -> tuple[list[str], tuple[int, ...]]:
     """The request ids in the books of the gateway started last, once all wanted are there (or
-    2 s have gone), and once more a little later: nothing may come twice."""
+    2 s have gone), and once more a little later: nothing may come twice. Beside them what the rows
+    cost, what the sums of tenant and users say, and how many requests."""
     settings = load(folder / "gateway.toml", {"PROVIDER_KEY": PROVIDER_KEY})
     storage = await open_storage(settings, {})
     ids: list[str] = []
@@ -120,6 +130,22 @@ async def _rows(folder: Path, wanted: set[str]) -> list[str]:
             if wanted <= set(ids) and len(ids) == len(before):
                 break
             await asyncio.sleep(0.1)
+        sums = await storage.database.fetch(
+            "SELECT (SELECT sum(credits_in + credits_out + credits_actions) FROM entries),"
+            " (SELECT sum(credits) FROM month_use WHERE user_id = ''),"
+            " (SELECT sum(credits) FROM month_use WHERE user_id <> ''),"
+            " (SELECT sum(requests) FROM month_use WHERE user_id = '')"
+        )
     finally:
         await storage.database.close()
-    return ids
+    return ids, sums[0]
+
+
+async def _used(here: Served) -> float:
+    """What the gateway itself says was used this month, in credits."""
+    client = await Client.connect(here.port, here.key)
+    reply = await client.get("/v1/usage")
+    client.close()
+    assert reply.status == 200
+    used: float = msgspec.json.decode(reply.body)["credits_used"]
+    return used
