@@ -70,6 +70,11 @@ class Started:
         self.running = running
         self._log = log
 
+    def cpu_s(self) -> float:
+        """The CPU time it has taken so far."""
+        fields = Path(f"/proc/{self.running.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @property
     def printed(self) -> str:
         """What it has said so far."""
