@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from proxy.cli.stored import tenant_of
 from proxy.config.load import ConfigProblems, load
 from proxy.config.settings import Settings
 from proxy.domain.fault import Fault, Kind
@@ -27,7 +28,7 @@ def run(arguments: list[str]) -> int:
     try:
         within = period(options.start, options.end, dt.datetime.now(dt.UTC))
         settings = load(Path(options.config), os.environ)
-        summed = asyncio.run(_summed(settings, options.by, within))
+        summed = asyncio.run(_summed(settings, options.by, within, options.tenant))
     except ConfigProblems as found:
         print(found, file=sys.stderr)
         return 2
@@ -57,14 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--to", dest="end", metavar="D", help="the first moment not counted; else the month's end"
     )
+    parser.add_argument("--tenant", metavar="TENANT", help="of one tenant, by name or id; else all")
     parser.add_argument("--json", action="store_true", help="as a JSON object")
     return parser
 
 
-async def _summed(settings: Settings, by: By, within: Period) -> Report:
+async def _summed(settings: Settings, by: By, within: Period, tenant: str | None) -> Report:
     storage = await open_storage(settings, os.environ)
     try:
-        return await report(Entries(storage.database), by, within)
+        database = storage.database
+        tenant_id = None if tenant is None else (await tenant_of(database, tenant)).id
+        return await report(Entries(database), by, within, tenant_id)
     finally:
         await storage.database.close()
 

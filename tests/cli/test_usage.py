@@ -6,10 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from proxy.cli.usage import run
 from proxy.config.load import load
 from proxy.domain.entry import Entry, Outcome
+from proxy.storage.accounts import Accounts
 from proxy.storage.entries import Entries
 from proxy.storage.opening import open_storage
 
@@ -118,6 +120,30 @@ def test_lines_are_models_users_or_days_and_the_total_is_the_same(
 def test_the_end_of_a_period_is_not_part_of_it(usage: Run) -> None:
     _, out, _ = usage("--from", "2026-11-03", "--to", "2026-11-04", "--json")
     assert msgspec.json.decode(out)["total"]["requests"] == 2
+
+
+def test_one_tenants_rows_are_counted_alone(usage: Run, config: Path) -> None:
+    async def add() -> str:
+        storage = await open_storage(load(config, {}), {})
+        tenant_id = await Accounts(storage.database).ensure_tenant("Acme")
+        theirs = replace(row(9, "model-a", NOVEMBER_3), tenant_id=tenant_id)
+        await Entries(storage.database).insert([theirs])
+        await storage.database.close()
+        return tenant_id
+
+    tenant_id = asyncio.run(add())
+    dates = ("--from", "2026-11-01", "--to", "2026-12-01", "--json")
+    for word in ("Acme", tenant_id):
+        _, out, _ = usage(*dates, "--tenant", word)
+        assert msgspec.json.decode(out)["total"]["requests"] == 1
+    _, out, _ = usage(*dates)
+    assert msgspec.json.decode(out)["total"]["requests"] == 4
+
+
+def test_a_tenant_nobody_knows_is_a_failure(usage: Run) -> None:
+    status, out, err = usage("--tenant", "Nobody")
+    assert (status, out) == (1, "")
+    assert "There is no tenant 'Nobody'" in err and "tenant list" in err
 
 
 def test_an_empty_period_is_a_total_of_zeros(usage: Run) -> None:
