@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -73,6 +74,7 @@ _SUMS = (
 )
 
 _T = TypeVar("_T", Entry, Refusal)
+_event_id = attrgetter("event_id")
 _UTC = months_of("UTC")
 
 
@@ -96,7 +98,9 @@ class Entries:
         """Add rows and their sums in one transaction, leaving out those whose `event_id` is there
         already. CONFLICT: there is one among them that can never be stored; none was.
         """
-        fresh = entries
+        # In one order for all: two transactions with the same rows in two orders would each wait
+        # for the other, which PostgreSQL ends by giving up one of them.
+        fresh = sorted(entries, key=_event_id)
         while fresh:
             try:
                 # Rows first: the sums, which other workers add to as well, are held only briefly.
@@ -112,7 +116,7 @@ class Entries:
                 left = {row.event_id: row for row in reversed(fresh) if row.event_id not in there}
                 if len(left) == len(fresh):
                     raise
-                fresh = list(left.values())
+                fresh = sorted(left.values(), key=_event_id)
 
     async def _there(self, entries: Sequence[Entry]) -> set[str]:
         """Which of the rows are stored."""
