@@ -30,7 +30,7 @@ from proxy.admin.requests import RequestLookup
 from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
-from proxy.assembly.limits import limited_models, open_desk, wall_ms
+from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.office import office_stores
 from proxy.assembly.suppliers import Suppliers
 from proxy.auth.gate import Gate
@@ -60,6 +60,7 @@ from proxy.server.office import Office
 from proxy.server.routes import application
 from proxy.server.welcome import WelcomePages
 from proxy.storage.changes import MODELS, PREFERENCES, TERMS, Changes
+from proxy.storage.database import unix_ms
 from proxy.storage.entries import Entries
 from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
@@ -181,7 +182,11 @@ class House:
     async def _office_changed(self) -> None:
         # In this process at once; other processes see the version move.
         self._gate.forget()
-        await self._changes_once()
+        try:
+            await self._changes_once()
+        except Fault as fault:
+            # What was asked for is done: only this worker learns of it later, as the others do.
+            _LOG.warning("a change of the office counts here a little later: %s", fault.message)
 
     async def _mapping_changed(
         self, caller: Caller, before: AliasMapping, after: AliasMapping
@@ -238,7 +243,7 @@ class House:
     def _open_front(self, office: Office) -> Front:
         settings = self.settings
         upstream = settings.upstream
-        means = Means(
+        self._means = means = Means(
             books=self._journal,
             desk=self._desk,
             metrics=self._metrics,
@@ -253,6 +258,7 @@ class House:
             monotonic=time.monotonic,
             wall=time.time,
             new_event_id=CountedIds("evt", os.urandom(12)).next,
+            search_fee_credits=settings.limits.search_fee_credits,
         )
         self._walk = Messages(
             self._gate, self._shelf, self._suppliers.routes(settings), means, self._tasks
@@ -322,7 +328,7 @@ class House:
             await self._take_rules()
         if versions != self._versions:
             self._gate.forget()
-        await self._shelf.refresh(versions.get(MODELS, 0), wall_ms())
+        await self._shelf.refresh(versions.get(MODELS, 0), unix_ms())
         self._versions = versions
 
     async def _take_rules(self) -> None:
@@ -414,6 +420,7 @@ class House:
             catalog=settings.catalog,
             limits=settings.limits,
         )
+        self._means.search_fee_credits = settings.limits.search_fee_credits
         await self._take_rules()
         await self._changes_once()
         self._walk.routes = routes

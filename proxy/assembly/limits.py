@@ -1,6 +1,5 @@
 """The desk every request passes, over the counters the settings name."""
 
-import datetime as dt
 import os
 import secrets
 import socket
@@ -15,14 +14,10 @@ from proxy.domain.caller import Caller
 from proxy.domain.model import Model
 from proxy.limits.counters import Counters, MemoryCounters, SharedCounters
 from proxy.limits.desk import Desk
-from proxy.storage.database import Database
+from proxy.limits.refusal import moment
+from proxy.storage.database import Database, unix_ms
 from proxy.storage.held import Held
 from proxy.storage.month_use import MonthUse
-
-
-def wall_ms() -> int:
-    """Unix milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def open_desk(
@@ -37,7 +32,7 @@ def open_desk(
         MonthUse(database),
         _counters(settings, environ, database),
         clock=time.monotonic,
-        wall_ms=wall_ms,
+        wall_ms=unix_ms,
         visible=visible,
     )
 
@@ -48,21 +43,16 @@ def limited_models(desk: Desk, shelf: Shelf) -> Limits:
     async def limited(caller: Caller) -> Mapping[str, Limited]:
         if caller.role_credits is None and caller.terms.credits is None:
             return NOT_LIMITED
-        now_ms = wall_ms()
+        now_ms = unix_ms()
         await desk.load(caller, now_ms)
         found = {}
         for model in shelf.current.visible(caller):
             restriction = desk.preview(caller, model, now_ms)
             if restriction is not None:
-                found[model.id] = Limited(restriction.scope, _rfc3339(restriction.resets_at_ms))
+                found[model.id] = Limited(restriction.scope, moment(restriction.resets_at_ms))
         return found
 
     return limited
-
-
-def _rfc3339(ms: int) -> str:
-    moment = dt.datetime.fromtimestamp(ms / 1000, dt.UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _counters(settings: Settings, environ: Mapping[str, str], database: Database) -> Counters:
@@ -79,4 +69,4 @@ def _counters(settings: Settings, environ: Mapping[str, str], database: Database
     if settings.server.workers == 1 and settings.storage.url.startswith("sqlite:"):
         return MemoryCounters()
     # Others may share the storage: it is the line between them.
-    return SharedCounters(Held(database), worker, clock=time.monotonic, wall_ms=wall_ms)
+    return SharedCounters(Held(database), worker, clock=time.monotonic, wall_ms=unix_ms)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.assembly.limits import open_desk, wall_ms
+from proxy.assembly.limits import open_desk
 from proxy.auth.credential import read
 from proxy.auth.gate import Gate
 from proxy.catalog.catalog import Catalog, Resolution
@@ -24,15 +24,15 @@ from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Settings
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault
+from proxy.domain.people import CREDIT
 from proxy.gateway.messages import nowhere
 from proxy.limits.desk import Standing
+from proxy.storage.database import unix_ms
 from proxy.storage.keys import Keys
 from proxy.storage.models import ModelSwitches
 from proxy.storage.opening import OpenStorage, open_storage
 from proxy.storage.preferences import Preferences
 from proxy.storage.rates import RateSheet
-
-MICRO_PER_CREDIT = 1_000_000
 
 
 class Explanation(msgspec.Struct, omit_defaults=True):
@@ -120,7 +120,7 @@ async def _walk(
         raise nowhere(found.model.id)
     desk = open_desk(settings, os.environ, storage.database, catalog.visible)
     try:
-        now_ms = wall_ms()
+        now_ms = unix_ms()
         _tell_standing(said, await desk.standing(caller, now_ms))
         refusal = desk.explain(caller, found.model, now_ms, asked=found.asked)
     finally:
@@ -138,7 +138,7 @@ async def _who(settings: Settings, storage: OpenStorage, key: str) -> Caller:
     gate = Gate(
         Keys(storage.database), storage.hash_secret, keys_cached_max=1, furnish=with_mapping
     )
-    return await gate.lookup(read(None, key.encode("utf-8", "surrogateescape")), wall_ms())
+    return await gate.lookup(read(None, key.encode("utf-8", "surrogateescape")), unix_ms())
 
 
 async def _catalogue(settings: Settings, storage: OpenStorage) -> Catalog:
@@ -149,7 +149,7 @@ async def _catalogue(settings: Settings, storage: OpenStorage) -> Catalog:
         mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
         custom_aliases=settings.catalog.aliases,
     )
-    await shelf.refresh(0, wall_ms())
+    await shelf.refresh(0, unix_ms())
     return shelf.current
 
 
@@ -172,7 +172,7 @@ def _tell_standing(said: Explanation, standing: Standing) -> None:
 
 
 def _credits(micro: int | None) -> float | None:
-    return None if micro is None else round(micro / MICRO_PER_CREDIT, 2)
+    return None if micro is None else round(micro / CREDIT, 2)
 
 
 def _told(said: Explanation) -> str:

@@ -10,6 +10,7 @@ from proxy.domain.entry import Entry
 from proxy.domain.model import Model
 from proxy.domain.refusal import Refusal
 from proxy.gateway.wheel import Wheel
+from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
 from proxy.providers.provider import Provider
 from proxy.upstream.pool import Pool
@@ -99,3 +100,5 @@ class Means(msgspec.Struct):
     monotonic: Callable[[], float]
     wall: Callable[[], float]
     new_event_id: Callable[[], str]
+    search_fee_credits: int = SEARCH_FEE_CREDITS
+    """Of the settings; changes with them."""

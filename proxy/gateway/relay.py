@@ -482,6 +482,7 @@ class Relay:
             status=status,
             error_type=error_type,
             stop_reason=stop_reason,
+            search_fee_credits=means.search_fee_credits,
         )
         self._ticket.settle(entry.credits, entry.tokens)
         means.metrics.generation(entry)

@@ -10,7 +10,6 @@ from proxy.storage.audit import audited
 from proxy.storage.changes import PEOPLE
 from proxy.storage.database import Database, Statement, unix_ms
 from proxy.storage.users import Users
-from proxy.storage.writing import ID_NOISE_BYTES as ID_NOISE_BYTES
 from proxy.storage.writing import checked_email, checked_name, commit, new_id
 
 FIRST_USER_ROLE = "client_admin"

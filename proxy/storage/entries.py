@@ -7,7 +7,6 @@ name.
 """
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -19,11 +18,10 @@ from msgspec.structs import astuple
 
 from proxy.domain.entry import Entry
 from proxy.domain.fault import Fault, Kind
-from proxy.domain.ids import make_id
 from proxy.domain.refusal import Refusal
-from proxy.storage.accounts import ID_NOISE_BYTES
 from proxy.storage.database import Database, Row, Statement
 from proxy.storage.months import PeriodOf, added, months_of, sums_of
+from proxy.storage.writing import new_id
 
 REFUSALS_KEPT_MAX = 100_000
 REFUSALS_BETWEEN_PRUNINGS = 1_000
@@ -160,10 +158,7 @@ class Entries:
 
     async def insert_refusals(self, refusals: Sequence[Refusal]) -> None:
         """Add records of refused requests; now and then drop all but the newest."""
-        rows = [
-            (make_id("refusal", os.urandom(ID_NOISE_BYTES)), *astuple(refusal))
-            for refusal in refusals
-        ]
+        rows = [(new_id("refusal"), *astuple(refusal)) for refusal in refusals]
         await self._database.run_many(_INSERT_REFUSAL, rows, commutes=True)
         self._refusals_until_pruning -= len(rows)
         if self._refusals_until_pruning < 0:

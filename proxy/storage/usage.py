@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, Entry
+from proxy.domain.people import CREDIT
 from proxy.domain.sums import ModelSums, SourceSums, Sums, UserSums, Within
 from proxy.storage.database import Database, Row
-
-MICRO_PER_CREDIT = 1_000_000
 
 # CAST: PostgreSQL would give a sum of BIGINT as NUMERIC. Coalesce: no rows have no sum.
 _SUMS = ", ".join(
@@ -161,5 +160,5 @@ def _where(within: Within) -> tuple[str, tuple[Any, ...]]:
 
 def _user(row: Row) -> UserSums:
     user_id, tenant_id, email, role, cap_credits, month_credits, *sums = row
-    cap = None if cap_credits is None else round(cap_credits * MICRO_PER_CREDIT)
+    cap = None if cap_credits is None else round(cap_credits * CREDIT)
     return UserSums(user_id, tenant_id, email, role, cap, month_credits, Sums(*sums))

@@ -520,3 +520,20 @@ async def test_every_change_is_in_the_audit_under_its_request(tmp_path):
         one = await here.person("Acme", "a@acme.example")
         refused = await one.call(HAIKU)
         assert (refused.status, refused.error["type"]) == (403, "permission_error")
+
+
+async def test_a_search_of_the_providers_costs_the_operators_fee(tmp_path):
+    async def searched(line: Line) -> None:
+        line.whole(
+            200,
+            b'{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[],'
+            b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":0,'
+            b'"output_tokens":0,"server_tool_use":{"web_search_requests":2}}}',
+        )
+
+    async with town(tmp_path, "[limits]\nsearch_fee_credits = 7\n") as here:
+        one = await here.person("Acme", "a@acme.example")
+        here.provider.plays.append(searched)
+        reply = await one.call(HAIKU)
+        row = await here.gateway.row(reply.id)
+        assert (row.web_searches, row.credits, row.credits_actions) == (2, 14_000_000, 14_000_000)
