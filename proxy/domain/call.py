@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from proxy.domain.caller import Caller
+from proxy.domain.expected import NOTHING_EXPECTED, Expected
 from proxy.domain.model import Model
 
 
@@ -65,7 +66,12 @@ class Arrival(msgspec.Struct, gc=False):
 
 
 class Call(msgspec.Struct, gc=False):
-    """An admitted request: who, what, and the head of the body. The body stays bytes."""
+    """An admitted request: who, what, and the head of the body. The body stays bytes.
+
+    The rest is for translated calls. `message_id` and `input_tokens` (an estimate, calibrated) are
+    what `message_start` will say; `expected` and `notes` (header lines for the client) are written
+    by the provider with each attempt.
+    """
 
     arrival: Arrival
     caller: Caller
@@ -73,3 +79,7 @@ class Call(msgspec.Struct, gc=False):
     asked: str
     via: str
     streamed: bool
+    message_id: str = ""
+    input_tokens: int = 0
+    expected: Expected = NOTHING_EXPECTED
+    notes: bytes = b""

@@ -55,7 +55,8 @@ class Fault(Exception):
     `x-should-retry: false`) or True. `reason` is the machine-readable `X-Hatz-Reason`; `error_code`
     becomes `error.details.error_code`. `status` and `error_type` override those of `kind` where a
     provider's own are kept, and `error_body` is then its whole `error` object, kept word for word.
-    `headers` go out with the reply: the scope of a limit, when it resets.
+    `headers` go out with the reply: the scope of a limit, when it resets. `repeat`: nothing of the
+    answer was usable and the same deployment may well do better the next time.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Fault(Exception):
         error_type: str = "",
         error_body: bytes = b"",
         headers: tuple[tuple[str, str], ...] = (),
+        repeat: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -88,6 +90,7 @@ class Fault(Exception):
         self.error_type = error_type or kind.error_type
         self.error_body = error_body
         self.headers = headers
+        self.repeat = repeat
 
     def __repr__(self) -> str:
         return f"Fault({self.kind.name}, {self.status}, {self.message!r})"

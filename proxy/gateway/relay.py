@@ -21,7 +21,8 @@ from proxy.domain.usage import Usage
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
-from proxy.stream.passthrough import BEGIN, OPEN, PLAIN, REFUSED, WHOLE, Passthrough
+from proxy.stream.passthrough import PLAIN
+from proxy.stream.pipe import BEGIN, OPEN, REFUSED, WHOLE, Pipe
 from proxy.upstream.connection import Broken, Connection
 from proxy.upstream.retry import Next, after_break, after_fault
 from proxy.wire.body import Body
@@ -103,7 +104,7 @@ class Relay:
         self._tried = 0
         self._repeated = False
         self._connection: Connection | None = None
-        self._pipe: Passthrough | None = None
+        self._pipe: Pipe | None = None
         self._status = 0
         self._headers: dict[bytes, bytes] = {}
         self._collected: list[bytes] = []

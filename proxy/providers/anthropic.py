@@ -15,8 +15,8 @@ import msgspec
 from proxy.domain.call import COUNT, MESSAGE, Call, Headers
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
-from proxy.providers.provider import WholeReply
 from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import WholeReply
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
@@ -39,6 +39,9 @@ _RETRIABLE = {b"true": True, b"false": False}
 
 class Anthropic:
     """A provider that speaks Anthropic's own wire. `credential` is a header, name and value."""
+
+    counts = True
+    translates = False
 
     def __init__(
         self,
@@ -150,6 +153,10 @@ class Anthropic:
             retry=retry,
             retry_after_s=wait,
         )
+
+    def learn(self, status: int, body: bytes, now_s: float) -> str:
+        """Nothing: the client's request is not ours to change."""
+        return ""
 
 
 _KINDS = {

@@ -7,22 +7,11 @@ says what a refusal means. One instance serves all calls of one configured provi
 from collections.abc import Mapping
 from typing import Protocol
 
-import msgspec
-
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault
-from proxy.domain.usage import Usage
-from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import Pipe, WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
-
-
-class WholeReply(msgspec.Struct, gc=False):
-    """A reply that was not streamed, ready for the client."""
-
-    body: bytes
-    usage: Usage
-    stop_reason: str
 
 
 class Provider(Protocol):
@@ -30,12 +19,19 @@ class Provider(Protocol):
 
     name: str
     origin: Origin
+    counts: bool
+    """Has it an endpoint that counts tokens?"""
+    translates: bool
+    """Is the message made by us from another wire? Then it needs an id and an estimate of its
+    input from us."""
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
-        """The whole HTTP request for this call, in pieces."""
+        """The whole HTTP request for this call, in pieces. What its reply must know of it is noted
+        in `call.expected`, what the client is told of it in `call.notes`. Raises Fault for what
+        this wire cannot carry."""
         ...
 
-    def pipe(self, call: Call) -> Passthrough:
+    def pipe(self, call: Call) -> Pipe:
         """The pipe that a streamed reply runs through."""
         ...
 
@@ -47,4 +43,9 @@ class Provider(Protocol):
         self, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
     ) -> Fault:
         """What a reply with another status means to the client. `now_s` is Unix seconds."""
+        ...
+
+    def learn(self, status: int, body: bytes, now_s: float) -> str:
+        """A refusal that is about a field this deployment does not know: the field, which the next
+        `request` leaves out; empty when there is nothing to learn."""
         ...

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stream.passthrough import At, Passthrough
+from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import At
 from tests.kit.cuts import cuttings
 from tests.kit.grammar import check_ends
 from tests.kit.patience import examples

@@ -7,7 +7,8 @@ passthrough, which knows only the two endings of translation.md 4.2.
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stream.passthrough import At, Passthrough
+from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import At
 from tests.kit.cuts import cuttings
 from tests.kit.grammar import check_ends, check_stream, frames_of
 from tests.kit.patience import examples

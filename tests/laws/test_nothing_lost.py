@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stream.passthrough import At, Passthrough
+from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import At
 from tests.kit.cuts import cuttings
 from tests.kit.patience import examples
 from tests.kit.recorded import LONG, PING, WHOLE, event, message_delta, message_start

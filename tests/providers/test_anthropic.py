@@ -15,7 +15,7 @@ from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.provider import Provider
-from proxy.stream.passthrough import At
+from proxy.stream.pipe import At
 from proxy.wire.body import Body, read_body
 from proxy.wire.http import Origin, split_base_url
 from tests.catalog.shop import make_caller, make_model

@@ -7,7 +7,8 @@ from hypothesis import given
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
-from proxy.stream.passthrough import At, Passthrough
+from proxy.stream.passthrough import Passthrough
+from proxy.stream.pipe import At
 from tests.kit import recorded
 from tests.kit.cuts import cuttings, obvious_cuttings
 from tests.kit.grammar import check_ends, check_stream, events_of

@@ -1,0 +1,116 @@
+"""How one server that speaks chat completions differs from the next (translation.md 0.3, 1.10).
+
+Data, not code: every difference between providers is a field here, so a new provider is a row of
+`providers/openai_chat/dialects.py` or a `quirks` table in the configuration, never a branch. The
+defaults are those of a careful stranger: ask only for what every server knows.
+"""
+
+from typing import Literal
+
+import msgspec
+
+ReasoningStyle = Literal[
+    "none",
+    "effort",
+    "thinking_toggle",
+    "thinking_always",
+    "thinking_effort",
+    "openrouter",
+    "template_enable_thinking",
+    "template_thinking",
+]
+"""How thinking is asked for (translation.md 1.8): `effort` is `reasoning_effort`; `thinking_toggle`
+is `thinking: {type}`; `thinking_always` is on and must not be mentioned; `thinking_effort` is both;
+`template_*` is `chat_template_kwargs`."""
+
+
+class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The profile of one deployment. Sizes in characters unless said; 0 means no limit."""
+
+    # ------------------------------------------------------------ the way there
+    path: str = "/chat/completions"
+    """Behind the base URL."""
+    key_header: str = "authorization"
+    """`authorization` carries `Bearer KEY`, any other name the bare key."""
+    count: Literal["local", "moonshot", "vllm"] = "local"
+    """Who counts tokens (translation.md 8)."""
+
+    # ------------------------------------------------------------ the size of things
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_output_tokens: int = 0
+    """Below the model's own, where a provider allows less."""
+    tools_max: int = 0
+    tool_name_chars_max: int = 64
+    tool_description_chars_max: int = 0
+    tool_id: Literal["any", "chars_40", "chars_64", "alphanumeric_9"] = "any"
+    """What the provider accepts as id of a call (translation.md 2.5)."""
+
+    # ------------------------------------------------------------ messages
+    system_role: Literal["system", "developer"] = "system"
+    mid_system: Literal["keep", "fold"] = "keep"
+    prefill: Literal["refuse", "continue", "partial", "prefix", "plain"] = "plain"
+    """A conversation that ends with the assistant: vLLM continues, Moonshot takes `partial`,
+    DeepSeek `prefix`; `plain` sends it as any other message."""
+    null_content: bool = True
+    """May an assistant's `content` be null beside calls? Else it is an empty string."""
+    empty_tool_result: str = ""
+    image_url: bool = True
+    """Are images taken by https address? Whether at all is the model's `vision`."""
+    tool_image: bool = False
+    """May a tool message hold images?"""
+    pdf: bool = False
+    pdf_url: bool = False
+
+    # ------------------------------------------------------------ sampling, stops, formats
+    sampling: Literal["pass", "drop", "drop_when_thinking"] = "pass"
+    top_k: bool = False
+    stop: Literal["local", "native"] = "local"
+    """`native` only where the reply says which sequence matched (translation.md D10)."""
+    structured: Literal["json_schema", "json_object", "text"] = "text"
+    structured_with_tools: bool = True
+
+    # ------------------------------------------------------------ tools
+    tool_choice_required: bool = True
+    tool_choice_named: bool = True
+    tool_choice_none: bool = True
+    parallel_flag: bool = False
+    strict_tools: bool = False
+
+    # ------------------------------------------------------------ thinking
+    reasoning: ReasoningStyle = "none"
+    efforts: tuple[str, ...] = ("low", "medium", "high")
+    """Supported efforts, weakest first."""
+    effort_with_tools: bool = True
+    reasoning_family: str = ""
+    """Thinking goes back only to models of the family it came from; empty: never signed as ours."""
+    reasoning_replay: Literal["never", "tool_turns", "always"] = "never"
+    replay_field: Literal["reasoning_content", "reasoning", "both"] = "reasoning_content"
+    replay_placeholder: str | None = None
+    """Stands for thinking that is lost where a provider insists on some; None: it does not."""
+    think_tags: tuple[str, ...] = ()
+    """Names of tags around thinking inside the text, such as `think`."""
+    think_implicit_open: bool = False
+    """A closing tag may come without its opening one."""
+    kimi_tool_repair: bool = False
+    """Calls may leak into the text as Kimi's own tokens (translation.md 3.5)."""
+
+    # ------------------------------------------------------------ streams
+    usage: Literal["include", "continuous", "unasked"] = "include"
+    """`include` sends `stream_options.include_usage`; `continuous` vLLM's besides; `unasked` sends
+    neither."""
+    no_obfuscation: bool = False
+    """Ask for streams without padding."""
+    arguments: Literal["delta", "cumulative"] = "delta"
+    done_required: bool = False
+
+    # ------------------------------------------------------------ beside the point
+    user_field: Literal["", "user", "safety_identifier"] = ""
+    prompt_cache_key: bool = False
+    cache_marks: bool = False
+    """Does `cache_control` on text parts mean anything there?"""
+    service_tier: bool = False
+    geo: tuple[str, ...] = ()
+    """Values of `inference_geo` that this deployment satisfies."""
+
+
+NO_DIALECT = Dialect()

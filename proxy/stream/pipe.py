@@ -1,0 +1,99 @@
+"""What a streamed reply runs through, and what a whole one becomes, whatever the wire.
+
+A pipe is fed the provider's bytes as they come, cut anywhere, and gives what may go on to the
+client: whole events of Anthropic's stream, ending in `message_stop` or in one `event: error`.
+"""
+
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from proxy.domain.fault import Fault
+from proxy.domain.usage import Usage
+
+
+class At(Enum):
+    """Where the stream stands."""
+
+    BEGIN = "begin"
+    """Nothing but pings and comments so far."""
+    OPEN = "open"
+    """`message_start` went by."""
+    WHOLE = "whole"
+    """`message_stop` went by; nothing may follow."""
+    FAILED = "failed"
+    """An error ended it after `message_start`; nothing may follow."""
+    REFUSED = "refused"
+    """An error came instead of a message; nothing may follow."""
+
+
+# Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
+BEGIN, OPEN, WHOLE, FAILED, REFUSED = At
+
+
+class Pipe(Protocol):
+    """One streamed reply. After an end (WHOLE, FAILED, REFUSED) `feed` gives nothing more."""
+
+    at: At
+    usage: Usage
+    """Grows while bytes pass."""
+    usage_estimated: bool
+    """Is `usage` ours, in part or whole, because the provider reported none?"""
+    stop_reason: str
+    fault: Fault | None
+    """Why it FAILED or was REFUSED."""
+    passed_bytes: int
+    passed_events: int
+    """Counted by whoever forwards frames past the pipe, see `passes_frames`."""
+
+    @property
+    def passes_frames(self) -> bool:
+        """May whole plain events go by without being fed?"""
+        ...
+
+    @property
+    def said_all(self) -> bool:
+        """Has the model finished, so that only its usage or the stream's own end may follow? Then
+        silence is waited for a few seconds only, and `finish` ends the message well."""
+        ...
+
+    @property
+    def cut_short(self) -> bool:
+        """Did we end the message while the model still talks? Then its work is to be cancelled."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes kept back: of an event that is not whole, of calls that wait for their turn."""
+        ...
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may go on, given the next bytes of the provider."""
+        ...
+
+    def open(self) -> bytes:
+        """The client is to see a beginning now although the provider has said nothing yet: the
+        `message_start` if the pipe makes it itself (it is OPEN then), else nothing."""
+        ...
+
+    def finish(self) -> bytes:
+        """The provider's bytes are over: closing events, or an error event when they were cut."""
+        ...
+
+    def fail(self, fault: Fault) -> bytes:
+        """End the stream with `fault`; the open block is not closed (client-contract.md 8.3)."""
+        ...
+
+    def estimate_usage(self) -> None:
+        """The stream was left early: let the output count at least for what went by."""
+        ...
+
+
+class WholeReply(msgspec.Struct, gc=False):
+    """A reply that was not streamed, ready for the client."""
+
+    body: bytes
+    usage: Usage
+    stop_reason: str
+    usage_estimated: bool = False
