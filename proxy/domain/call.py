@@ -68,8 +68,8 @@ class Arrival(msgspec.Struct, gc=False):
 class Call(msgspec.Struct, gc=False):
     """An admitted request: who, what, and the head of the body. The body stays bytes.
 
-    The rest is for translated calls. `message_id` and `input_tokens` (an estimate, calibrated) are
-    what `message_start` will say; `expected` and `notes` (header lines for the client) are written
+    The rest is for translated calls. `message_id` and `input_tokens` (an estimate, calibrated;
+    `raw_tokens` before that) are what `message_start` will say; `expected` and `notes` (header lines for the client) are written
     by the provider with each attempt.
     """
 
@@ -81,5 +81,6 @@ class Call(msgspec.Struct, gc=False):
     streamed: bool
     message_id: str = ""
     input_tokens: int = 0
+    raw_tokens: int = 0
     expected: Expected = NOTHING_EXPECTED
     notes: bytes = b""

@@ -327,7 +327,9 @@ class Relay:
         provider = self._routes[self._tried].provider
         self._connection = None
         if not self._is_good:
-            self._try_other(provider.fault(self._status, self._headers, body, self._means.wall()))
+            self._try_other(
+                provider.fault(self._call, self._status, self._headers, body, self._means.wall())
+            )
             return
         try:
             if self._call.streamed:

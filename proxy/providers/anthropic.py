@@ -5,9 +5,6 @@ client's credential never does, exactly one of our own is sent. A refusal keeps 
 wording, because clients match on it; what is about *our* credential becomes a 502.
 """
 
-import datetime as dt
-import email.utils
-import math
 from collections.abc import Mapping
 
 import msgspec
@@ -21,6 +18,7 @@ from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
 from proxy.wire.messages import read_count, read_reply, with_reply_model
+from proxy.wire.retry_after import read_retry_after
 
 _FORWARDED = frozenset(
     (
@@ -116,7 +114,7 @@ class Anthropic:
         return WholeReply(named, usage, reply.stop_reason or "")
 
     def fault(
-        self, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
+        self, call: Call, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
     ) -> Fault:
         """The provider's refusal, told to the client (translation.md 7, contract 9.2)."""
         read = read_error_body(body)
@@ -131,7 +129,7 @@ class Anthropic:
                 retry=False,
             )
         retry = _RETRIABLE.get(headers.get(b"x-should-retry", b""))
-        wait = _retry_after(headers.get(b"retry-after"), now_s)
+        wait = read_retry_after(headers.get(b"retry-after"), now_s)
         if read is not None and 400 <= status < 600:
             return Fault(
                 _KINDS.get(status, Kind.UPSTREAM_BROKEN),
@@ -203,21 +201,3 @@ def _forwarded(headers: Headers) -> bytes:
 def _without_oauth(betas: bytes) -> bytes:
     """OAuth betas belong to a login of the client's own, not to our key (translation.md 4.1)."""
     return b",".join([beta for beta in betas.split(b",") if not beta.strip().startswith(b"oauth-")])
-
-
-def _retry_after(value: bytes | None, now_s: float) -> int | None:
-    """Seconds to wait: a number (rounded up) or an HTTP date; None when absent or unreadable."""
-    if value is None:
-        return None
-    text = value.decode("ascii", "replace").strip()
-    try:
-        return max(0, math.ceil(float(text)))
-    except (ValueError, OverflowError):
-        pass  # not a number: a date, perhaps
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=dt.UTC)  # else the machine's own zone would be taken
-    return max(0, math.ceil(when.timestamp() - now_s))

@@ -40,7 +40,7 @@ class Provider(Protocol):
         ...
 
     def fault(
-        self, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
+        self, call: Call, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
     ) -> Fault:
         """What a reply with another status means to the client. `now_s` is Unix seconds."""
         ...

@@ -306,7 +306,7 @@ def test_no_secret_shows_in_words() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 500])
 def test_no_secret_shows_in_a_fault(status: int) -> None:
-    fault = make_provider().fault(status, {}, b"", NOW_S)
+    fault = make_provider().fault(make_call(), status, {}, b"", NOW_S)
     assert SECRET not in repr(fault) + fault.message + fault.detail
 
 
@@ -371,7 +371,7 @@ def refusal(status: int, error_type: str = "", message: str = "why", **headers: 
     told = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     error = {"type": error_type, "message": message}
     body = json.dumps({"type": "error", "error": error, "request_id": "req_theirs"}).encode()
-    return make_provider().fault(status, told, body if error_type else b"<html>", NOW_S)
+    return make_provider().fault(make_call(), status, told, body if error_type else b"<html>", NOW_S)
 
 
 @pytest.mark.parametrize(
@@ -508,14 +508,14 @@ def test_without_retry_after_no_wait_is_told() -> None:
 @examples()
 @given(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))
 def test_no_retry_after_can_break_us(value: bytes) -> None:
-    wait = make_provider().fault(429, {b"retry-after": value}, b"", NOW_S).retry_after_s
+    wait = make_provider().fault(make_call(), 429, {b"retry-after": value}, b"", NOW_S).retry_after_s
     assert wait is None or wait >= 0
 
 
 @examples()
 @given(st.integers(100, 999), st.binary(max_size=60))
 def test_no_refusal_can_break_us(status: int, body: bytes) -> None:
-    fault = make_provider().fault(status, {}, body, NOW_S)
+    fault = make_provider().fault(make_call(), status, {}, body, NOW_S)
     assert fault.status not in (401, 402, 403)
     assert 400 <= fault.status <= 599
 
