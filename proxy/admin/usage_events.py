@@ -70,7 +70,8 @@ class EventQuery(UsageQuery, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One generation that ended. Null: not known."""
+    """One generation that ended. Null: not known. `usage_estimated`: the provider told no usage,
+    the tokens are an estimate. CSV has these columns in this order; new ones come last."""
 
     event_id: str
     request_id: str
@@ -108,6 +109,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_ms: int | None
     total_ms: int
     attempts: int
+    usage_estimated: bool
 
 
 class Events(Spanned, frozen=True, kw_only=True):

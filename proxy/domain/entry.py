@@ -69,6 +69,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     first_byte_ms: int | None = None
     total_ms: int = 0
     attempts: int = 1
+    usage_estimated: bool = False
+    """The provider reported no usage; the tokens are our own estimate (translation.md 2.4)."""
 
     @property
     def credits(self) -> int:

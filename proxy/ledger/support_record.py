@@ -72,6 +72,7 @@ class Generation(msgspec.Struct, frozen=True, tag="generation", tag_field="type"
     provider: str | None
     provider_request_id: str | None
     usage: Tokens
+    usage_estimated: bool
     credits: Credits
     tenant_id: str
     user_id: str
@@ -153,6 +154,7 @@ def _generation(row: Entry) -> Generation:
             row.thinking_tokens,
             row.web_searches,
         ),
+        usage_estimated=row.usage_estimated,
         credits=Credits(
             row.credits_in / MICRO_PER_CREDIT,
             row.credits_out / MICRO_PER_CREDIT,

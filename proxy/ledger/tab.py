@@ -59,8 +59,10 @@ class Tab:
         error_type: str = "",
         stop_reason: str = "",
         search_fee_credits: int = SEARCH_FEE_CREDITS,
+        usage_estimated: bool = False,
     ) -> Entry:
-        """Settle. `status` is the HTTP status the client saw, `now_s` the monotonic clock.
+        """Settle. `status` is the HTTP status the client saw, `now_s` the monotonic clock;
+        `usage_estimated`: the provider told no usage, so `usage` is our own estimate.
 
         The row's end is its start plus the measured duration, so that a wall clock that is set
         back meanwhile never makes a generation end before it began.
@@ -119,6 +121,7 @@ class Tab:
             first_byte_ms,
             total_ms,
             self.attempts,
+            usage_estimated,
         )
 
 

@@ -114,6 +114,7 @@ async def test_people_see_their_own_records_and_administrators_their_workspaces(
     assert document["request_id"] == "req_1"
     assert [record["event_id"] for record in document["records"]] == events
     assert {record["type"] for record in document["records"]} == {"generation"}
+    assert {record["usage_estimated"] for record in document["records"]} == {False}
 
 
 async def test_a_refused_request_is_found_with_its_reason(ask: Ask) -> None:

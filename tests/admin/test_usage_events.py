@@ -65,6 +65,7 @@ async def test_a_row_tells_all_that_the_ledger_knows(books: Ledger, store: Count
         outcome=Outcome.PARTIAL,
         error_type="api_error",
         first_byte_ms=7,
+        usage_estimated=True,
     )
     answer = await books.get(PATH)
     ada = books.callers["ada"]
@@ -111,9 +112,21 @@ async def test_a_row_tells_all_that_the_ledger_knows(books: Ledger, store: Count
                 "first_byte_ms": 7,
                 "total_ms": 0,
                 "attempts": 1,
+                "usage_estimated": True,
             }
         ],
     }
+
+
+async def test_what_was_estimated_is_the_last_column(books: Ledger, store: Counted) -> None:
+    await books.used("ada", request_id="req_told")
+    await books.used("ada", request_id="req_guessed", usage_estimated=True)
+    rows = await sheet(books)
+    assert {row["request_id"]: row["usage_estimated"] for row in rows} == {
+        "req_told": "false",
+        "req_guessed": "true",
+    }
+    assert list(rows[0])[-1] == "usage_estimated"
 
 
 async def test_pages_are_followed_by_cursor_while_rows_arrive(

@@ -36,6 +36,7 @@ ROW = Entry(
     input_tokens=7,
     credits_in=4_125_000,
     total_ms=1_500,
+    usage_estimated=True,
 )
 REFUSAL = Refusal(
     "req_1", 5, "", "", "", "gpt-9", 401, "authentication_error", "", "curl", "/v1/messages"
@@ -83,6 +84,7 @@ def test_every_record_of_the_id_is_told_oldest_first(request_command: Run) -> No
     assert generation["credits.total"] == "4.125"
     assert generation["credits.out"] == "0"
     assert generation["provider"] == "-"
+    assert generation["usage_estimated"] == "yes"
 
 
 def test_what_a_client_sent_cannot_steer_the_terminal(request_command: Run) -> None:

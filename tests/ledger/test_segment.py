@@ -118,6 +118,22 @@ def test_rows_are_read_in_batches_and_in_order(tmp_path: Path, entry: MakeEntry)
     segment.release()
 
 
+def test_a_row_of_the_release_before_is_read_with_what_it_did_not_know(
+    tmp_path: Path, entry: MakeEntry
+) -> None:
+    new = entry("evt_new", usage_estimated=True, attempts=3)
+    values = msgspec.to_builtins(new)
+    assert Entry.__struct_fields__[-1] == "usage_estimated"
+    old = msgspec.json.encode({"entry": ["evt_old", *values[1:-1]]}) + b"\n"
+    segment = filled(tmp_path, old + line(new))
+    rows = segment.read(0).entries
+    assert [(row.event_id, row.usage_estimated, row.attempts) for row in rows] == [
+        ("evt_old", False, 3),
+        ("evt_new", True, 3),
+    ]
+    segment.release()
+
+
 def test_rows_that_straddle_two_reads_come_whole(tmp_path: Path, entry: MakeEntry) -> None:
     ids = [f"evt_{n}" for n in range(30)]
     rows = [entry(name, user_agent="x" * 70_000) for name in ids]

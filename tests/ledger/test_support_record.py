@@ -49,6 +49,7 @@ async def test_a_generation_is_told_with_every_field(entry: MakeEntry) -> None:
         provider_request_id="req_up",
         credits_in=1_500_000,
         credits_out=2_625_000,
+        usage_estimated=True,
     )
     (record,) = await records_of(Records(row), "req_evt_1")
     assert msgspec.to_builtins(record) == {
@@ -83,6 +84,7 @@ async def test_a_generation_is_told_with_every_field(entry: MakeEntry) -> None:
             "thinking_tokens": 0,
             "web_searches": 0,
         },
+        "usage_estimated": True,
         "credits": {"in": 1.5, "out": 2.625, "actions": 0.0, "total": 4.125},
         "tenant_id": "tenant_1",
         "user_id": "user_1",

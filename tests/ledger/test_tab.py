@@ -58,6 +58,7 @@ def test_a_closed_tab_is_a_row_with_every_field_in_its_place() -> None:
         status=200,
         error_type="overloaded_error",
         stop_reason="end_turn",
+        usage_estimated=True,
     )
     assert entry == Entry(
         event_id="evt_1",
@@ -95,12 +96,14 @@ def test_a_closed_tab_is_a_row_with_every_field_in_its_place() -> None:
         first_byte_ms=250,
         total_ms=2_500,
         attempts=2,
+        usage_estimated=True,
     )
 
 
 def test_nothing_of_the_body_is_in_the_row() -> None:
     tab = Tab("evt_1", call())
     entry = tab.close(Outcome.COMPLETED, USAGE, 51.0, status=200)
+    assert not entry.usage_estimated
     assert b"secret words" not in msgspec.json.encode(entry)
 
 

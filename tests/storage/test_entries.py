@@ -49,6 +49,7 @@ FULL = Entry(
     first_byte_ms=11,
     total_ms=12,
     attempts=2,
+    usage_estimated=True,
 )
 
 

@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
+from proxy.domain.entry import Entry, Outcome
 from proxy.domain.fault import Fault, Kind
 from proxy.storage.database import Database, Statement
+from proxy.storage.entries import Entries
 from proxy.storage.migrations import SCHEMA, Step, migrate, steps
 from proxy.storage.sqlite import SqliteDatabase
 
@@ -45,6 +48,21 @@ async def test_only_missing_steps_are_applied(empty: Database) -> None:
     assert await migrate(empty, [FIRST]) == ["0001_first"]
     assert await migrate(empty, [FIRST, SECOND]) == ["0002_second"]
     assert await empty.fetch("SELECT a FROM one") == [("x",)]
+
+
+async def test_rows_from_before_a_step_are_still_the_rows_they_were(empty: Database) -> None:
+    """A ledger of the first releases; nothing in it had been estimated."""
+    known = steps()
+    await migrate(empty, [step for step in known if step.number <= 4])
+    row = Entry(
+        *("evt_1", "req_1", 1, 2, "t", "u", "r", "k", "m", "m", "id"), Outcome.COMPLETED, 200
+    )
+    names = ", ".join(Entry.__struct_fields__[:-1])
+    values = astuple(row)[:-1]
+    marks = ", ".join("?" * len(values))
+    await empty.run([(f"INSERT INTO entries ({names}) VALUES ({marks})", values)])
+    await migrate(empty)
+    assert await Entries(empty).by_request_id("req_1") == [row]
 
 
 async def test_a_step_that_fails_leaves_nothing_and_can_be_repaired(empty: Database) -> None:

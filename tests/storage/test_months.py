@@ -178,11 +178,10 @@ def test_sums_come_in_one_order_whatever_that_of_the_rows() -> None:
 async def with_old_rows(empty: Database, rows: list[Entry]) -> None:
     """A database of the release that kept no sums, and then the new steps."""
     await migrate(empty, steps()[:2])
-    columns = ", ".join(Entry.__struct_fields__)
-    marks = ", ".join("?" * len(Entry.__struct_fields__))
+    known = Entry.__struct_fields__[:-1]  # usage_estimated came later
     await empty.run_many(
-        f"INSERT INTO entries ({columns}) VALUES ({marks})",
-        list(map(msgspec.structs.astuple, rows)),
+        f"INSERT INTO entries ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})",
+        [msgspec.structs.astuple(row)[: len(known)] for row in rows],
     )
     await migrate(empty)
 
