@@ -14,7 +14,7 @@ from proxy.demo.anthropic_request import MessagesRequest, check_version, read_re
 from proxy.demo.credential import bearer, same_key
 from proxy.demo.envelope import Envelope
 from proxy.demo.refusal import Refusal, RefusedError, bad_request
-from proxy.demo.script import Ending, answer
+from proxy.demo.script import Ending, Overflow, answer, overflow
 
 
 def request_id(request: web.Request) -> str:
@@ -32,6 +32,8 @@ class AnthropicDoor:
     async def messages(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/messages."""
         asked = await self._read(request)
+        if too_much := overflow(asked.ask, asked.input_tokens):
+            raise bad_request(_overflow_words(too_much))
         reply = answer(asked.ask)
         if isinstance(reply, Refusal):
             await stage.keep_silent(request, reply.silence_first_s)
@@ -86,6 +88,17 @@ class AnthropicDoor:
             words = "invalid x-api-key" if given else "x-api-key header is required"
             raise RefusedError(Refusal(HTTPStatus.UNAUTHORIZED, words))
         return check_version(request.headers.get("anthropic-version"))
+
+
+def _overflow_words(too_much: Overflow) -> str:
+    """Coding agents compact a conversation on these very words."""
+    prompt, wanted, window = too_much
+    if not too_much.prompt_fits:
+        return f"prompt is too long: {prompt} tokens > {window} maximum"
+    return (
+        f"input length and `max_tokens` exceed context limit: {prompt} + {wanted} > {window}, "
+        "decrease input length or `max_tokens` and try again"
+    )
 
 
 def _json(value: object) -> web.Response:

@@ -27,7 +27,9 @@ def count_tokens(body: dict[str, object]) -> int:
     while waiting:
         value = waiting.pop()
         tokens += 1
-        if isinstance(value, str):
+        if isinstance(value, str) and value.startswith("data:"):
+            tokens += _ENCODED_FILE_TOKENS
+        elif isinstance(value, str):
             tokens += (len(value) + 3) // 4
         elif isinstance(value, list):
             waiting.extend(value)

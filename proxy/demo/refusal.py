@@ -24,11 +24,17 @@ _TRANSIENT = frozenset({408, 409, 429})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What to refuse with; an empty `message` means the usual words for the status."""
+    """What to refuse with; an empty `message` means the usual words for the status.
+
+    `code` and `param` are said by wires that have a place for them; a `code` asked for by a marker
+    also chooses the words.
+    """
 
     status: int
     message: str = ""
     silence_first_s: float = 0.0
+    code: str = ""
+    param: str = ""
 
     @property
     def error_type(self) -> str:
@@ -62,6 +68,6 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-def bad_request(message: str) -> RefusedError:
-    """The commonest refusal: 400 with Anthropic's wording."""
-    return RefusedError(Refusal(400, message))
+def bad_request(message: str, *, param: str = "", code: str = "") -> RefusedError:
+    """The commonest refusal: 400 with the provider's wording."""
+    return RefusedError(Refusal(400, message, param=param, code=code))

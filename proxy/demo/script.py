@@ -12,6 +12,7 @@ import base64
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -52,11 +53,13 @@ class Stop(Enum):
 
 
 class Ending(Enum):
-    """How the stream ends: as it should, with an error event, or by a cut connection."""
+    """How the stream ends: as it should, with an error event, by a cut connection, or in good order
+    but too early."""
 
     WHOLE = "whole"
     ERROR = "error"
     CUT = "cut"
+    SHORT = "short"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,20 @@ class Ask:
     tools_allowed: bool = True
     parallel_tools: bool = True
     forced_tool: ForcedTool | None = None
+    thinks_unasked: bool = False
+
+
+class Overflow(NamedTuple):
+    """A prompt, with what is wanted as answer, that the window does not hold. All in tokens."""
+
+    prompt: int
+    wanted: int
+    window: int
+
+    @property
+    def prompt_fits(self) -> bool:
+        """Only prompt and answer together are too much."""
+        return self.prompt <= self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,8 @@ class Reply:
     silence_first_s: float = 0.0
     silence_middle_s: float = 0.0
     ending: Ending = Ending.WHOLE
+    cached_tokens: int = 0
+    interleaved: bool = False
     pieces_count: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +150,11 @@ def answer(ask: Ask) -> Reply | Refusal:
     """The demo model's answer."""
     markers = read_markers(ask.text)
     if markers.error_status is not None:
-        return Refusal(markers.error_status, silence_first_s=markers.silence_first_s)
+        return Refusal(
+            markers.error_status,
+            silence_first_s=markers.silence_first_s,
+            code=markers.error_code,
+        )
     thinking, thinking_tokens = _thinking(ask, markers)
     said, stop, stop_sequence = _said(ask, markers, thinking_tokens)
     return Reply(
@@ -143,7 +166,17 @@ def answer(ask: Ask) -> Reply | Refusal:
         silence_first_s=markers.silence_first_s,
         silence_middle_s=markers.silence_middle_s,
         ending=_ending(markers),
+        cached_tokens=markers.cached,
+        interleaved=markers.interleave,
     )
+
+
+def overflow(ask: Ask, input_tokens: int) -> Overflow | None:
+    """What does not fit into the window that a marker asks for."""
+    window = read_markers(ask.text).window
+    if window is None or input_tokens + (ask.tokens_max or 0) <= window:
+        return None
+    return Overflow(input_tokens, ask.tokens_max or 0, window)
 
 
 def words_of(said: str) -> tuple[str, ...]:
@@ -154,12 +187,14 @@ def words_of(said: str) -> tuple[str, ...]:
 def _ending(markers: Markers) -> Ending:
     if markers.cut_midway:
         return Ending.CUT
+    if markers.end_midway:
+        return Ending.SHORT
     return Ending.ERROR if markers.error_midway else Ending.WHOLE
 
 
 def _thinking(ask: Ask, markers: Markers) -> tuple[tuple[ThinkingBlock, ...], int]:
     """The thinking blocks and what they cost: hidden thoughts are paid for like shown ones."""
-    if ask.thinking is Thinking.OFF or not markers.think:
+    if ask.thinking is Thinking.OFF or not (markers.think or ask.thinks_unasked):
         return (), 0
     pieces = words_of(THOUGHT)[: ask.tokens_max]
     if not pieces:

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import msgspec
 from aiohttp import web
 
-from proxy.demo import anthropic_wire, openai_wire, stage
+from proxy.demo import anthropic_wire, openai_door, stage
 from proxy.demo.anthropic_door import AnthropicDoor, request_id
 from proxy.demo.log import RequestLog
 from proxy.demo.openai_door import OpenAIDoor
@@ -30,6 +30,7 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 _LOG = web.AppKey("log", RequestLog)
 _SERIALS: web.AppKey[Iterator[str]] = web.AppKey("serials", Iterator)
 _LOG_PATH = "/demo/log"
+_OPENAI_PATHS = ("/v1/chat/", "/v1/tokenizers/", "/tokenize")
 _GONE = Refusal(499, "The client has closed the connection.")  # nobody reads it but the log
 _KEEPALIVE_S = 300  # longer than any client or gateway pool keeps a connection
 _SHUTDOWN_S = 1.0
@@ -62,6 +63,8 @@ def build_app(pace_ms: int = PACE_MS, api_key: str | None = None) -> web.Applica
             # Ids may hold a slash, which arrives as %2F.
             web.get("/v1/models/{model_id:.+}", anthropic.retrieve_model),
             web.post("/v1/chat/completions", openai.chat_completions),
+            web.post("/v1/tokenizers/estimate-token-count", openai.estimate_tokens),
+            web.post("/tokenize", openai.tokenize),
             web.get(_LOG_PATH, _show_log),
             web.delete(_LOG_PATH, _clear_log),
         ]
@@ -102,12 +105,10 @@ async def _receive(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _refused(request: web.Request, refusal: Refusal) -> web.Response:
     if _is_openai(request):
-        body = openai_wire.error_body(refusal)
-    else:
-        body = anthropic_wire.error_body(refusal, request_id(request))
+        return openai_door.refused(request, refusal)
     return web.Response(
         status=refusal.status,
-        body=body,
+        body=anthropic_wire.error_body(refusal, request_id(request)),
         content_type="application/json",
         headers=refusal.headers,
     )
@@ -116,7 +117,7 @@ def _refused(request: web.Request, refusal: Refusal) -> web.Response:
 def _is_openai(request: web.Request) -> bool:
     if request.path == "/v1/models":
         return not ("anthropic-version" in request.headers or "x-api-key" in request.headers)
-    return request.path.startswith("/v1/chat/")
+    return request.path.startswith(_OPENAI_PATHS)
 
 
 async def _stamp(request: web.Request, response: web.StreamResponse) -> None:

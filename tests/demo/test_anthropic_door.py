@@ -251,3 +251,22 @@ async def test_a_schema_of_claude_code_is_answered_with_json(demo: Any) -> None:
         message = check(events_of(await response.read()))
     (block,) = message["content"]
     assert list(json.loads(block["text"])) == ["title"]
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (5, "prompt is too long: "),
+        (200, "input length and `max_tokens` exceed context limit: "),
+    ],
+)
+async def test_a_small_window_overflows_in_the_words_coding_agents_know(
+    demo: Any, window: int, words: str
+) -> None:
+    async with demo.post(
+        "/v1/messages", json=body(f"WINDOW {window}"), headers=HEADERS
+    ) as response:
+        assert response.status == 400
+        said = (await response.json())["error"]["message"]
+    assert said.startswith(words)
+    assert f" > {window}" in said

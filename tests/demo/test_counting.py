@@ -48,3 +48,12 @@ def test_deep_nesting_is_counted_without_recursion() -> None:
     for _ in range(5000):
         nested = [nested]
     assert count_tokens({"messages": nested}) > 5000
+
+
+def test_an_encoded_picture_has_a_flat_price_on_either_wire() -> None:
+    def asked(url: str) -> dict[str, object]:
+        part = {"type": "image_url", "image_url": {"url": url}}
+        return {"messages": [{"role": "user", "content": [part]}]}
+
+    small, large = asked("data:image/png;base64,aa"), asked("data:image/png;base64," + "a" * 9000)
+    assert count_tokens(small) == count_tokens(large) > 1000

@@ -1,6 +1,14 @@
 import pytest
 
-from proxy.demo.markers import CALLS_MAX, SILENCE_MAX_S, WORDS_MAX, Call, Markers, read_markers
+from proxy.demo.markers import (
+    CALLS_MAX,
+    SILENCE_MAX_S,
+    TOKENS_MAX,
+    WORDS_MAX,
+    Call,
+    Markers,
+    read_markers,
+)
 
 RECORDED = 'CALL:Bash:{"command":"echo hi-from-bash","description":"echo"} END'
 
@@ -14,7 +22,15 @@ RECORDED = 'CALL:Bash:{"command":"echo hi-from-bash","description":"echo"} END'
         ("THINK hi", Markers(think=True)),
         ("ERROR 529", Markers(error_status=529)),
         ("ERROR 200 is none", Markers()),
+        (
+            "ERROR 429:insufficient_quota",
+            Markers(error_status=429, error_code="insufficient_quota"),
+        ),
         ("ERRORMID", Markers(error_midway=True)),
+        ("TRUNCATE", Markers(end_midway=True)),
+        ("WINDOW 500 CACHED 20", Markers(window=500, cached=20)),
+        ("WINDOW 99999999999999", Markers(window=TOKENS_MAX)),
+        ("INTERLEAVE", Markers(interleave=True)),
         ("BREAK", Markers(cut_midway=True)),
         ("SLOW 2 PAUSE 0.5", Markers(silence_first_s=2, silence_middle_s=0.5)),
         ("SLOW 99999", Markers(silence_first_s=SILENCE_MAX_S)),

@@ -113,3 +113,96 @@ def test_wishes_are_read(changes: dict[str, Any], expected: dict[str, Any]) -> N
 
 def test_any_json_is_an_object() -> None:
     assert asked(response_format={"type": "json_object"}).schema is not None
+
+
+def test_user_messages_in_a_row_are_one_turn() -> None:
+    ask = asked(messages=[message("user", "a"), message("system", "s"), message("user", "b")])
+    assert ask.text == "a\nb"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<system-reminder>Be brief.</system-reminder>",
+        "You must call one of the tools now.",
+        [{"type": "text", "text": "Image from tool result 1:"}, {"type": "image_url"}],
+    ],
+)
+def test_what_software_adds_behind_tool_results_does_not_hide_them(written: Any) -> None:
+    history = [message("user", "q"), message("assistant", None), message("tool", "18C")]
+    ask = asked(messages=[*history, message("user", written)])
+    assert (ask.text, ask.tool_results) == ("", ("18C",))
+
+
+def test_a_persons_words_behind_tool_results_count_like_on_the_anthropic_wire() -> None:
+    history = [message("user", "q"), message("assistant", None), message("tool", "18C")]
+    ask = asked(messages=[*history, message("user", "LONG 3")])
+    assert (ask.text, ask.tool_results) == ("LONG 3", ("18C",))
+
+
+def test_an_answer_begun_by_the_client_does_not_hide_the_question() -> None:
+    assert asked(messages=[message("user", "q"), message("assistant", "The")]).text == "q"
+
+
+OTHER = {"type": "function", "function": {"name": "weather_of", "parameters": SCHEMA}}
+
+
+@pytest.mark.parametrize(
+    ("hint", "name"),
+    [
+        ("You must call one of the tools now.", "weather"),
+        ("You must call the tool weather_of now.", "weather_of"),
+        ("You must call the tool `weather` now.", "weather"),
+    ],
+)
+def test_a_hint_forces_a_call_as_a_model_would_let_itself_be_forced(hint: str, name: str) -> None:
+    ask = asked(messages=[message("user", "hi\n" + hint)], tools=[TOOL, OTHER])
+    assert ask.forced_tool == ForcedTool(name, SCHEMA)
+    assert ask.text.strip() == "hi"
+
+
+def test_a_hint_without_tools_forces_nothing() -> None:
+    assert asked(messages=[message("user", "You must call one now.")]).forced_tool is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"Answer with JSON by this schema: {json.dumps(SCHEMA)}",
+        f"Here is {{one}} and {{}} and {json.dumps(SCHEMA)} and more",
+    ],
+)
+def test_a_schema_in_the_system_text_is_obeyed_where_only_json_was_asked_for(said: str) -> None:
+    ask = asked(
+        messages=[message("system", said), message("user", "hi")],
+        response_format={"type": "json_object"},
+    )
+    assert ask.schema == SCHEMA
+
+
+def test_options_of_streams_are_read() -> None:
+    def read(model: str, **options: Any) -> Any:
+        body = {"model": model, "messages": [message("user", "hi")], "stream": True}
+        return read_request(json.dumps(body | {"stream_options": options}).encode())
+
+    assert read("gpt-4o", include_usage=True).padded
+    assert not read("gpt-4o", include_obfuscation=False).padded
+    assert not read("kimi-k2.6").padded
+    assert read("vllm-qwen", continuous_usage_stats=True).continuous_usage
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "unasked"),
+    [
+        ("gpt-4o", Thinking.OFF, False),
+        ("gpt-5", Thinking.OMITTED, True),
+        ("kimi-k2-thinking", Thinking.SHOWN, True),
+        ("moonshot-v1-8k", Thinking.OFF, False),
+    ],
+)
+def test_who_is_played_decides_about_thoughts(
+    model: str, thinking: Thinking, unasked: bool
+) -> None:
+    ask = asked(model=model)
+    assert ask.thinking is thinking
+    assert (ask.thinks_unasked and thinking is not Thinking.OFF) is unasked

@@ -11,6 +11,7 @@ from proxy.demo.script import (
     Ask,
     Ending,
     ForcedTool,
+    Overflow,
     Reply,
     Stop,
     TextBlock,
@@ -18,6 +19,7 @@ from proxy.demo.script import (
     ThinkingBlock,
     ToolBlock,
     answer,
+    overflow,
     words_of,
 )
 
@@ -228,3 +230,29 @@ def test_large_arguments_are_cut_into_a_bounded_number_of_pieces() -> None:
     huge = "x" * 100_000
     (block,) = reply_to(Ask(text=f'CALL:t:{{"a":"{huge}"}} END')).blocks
     assert 50 < len(block.pieces) < 80
+
+
+def test_some_models_think_without_being_asked() -> None:
+    reply = answer(Ask(text="hi", thinking=Thinking.SHOWN, thinks_unasked=True))
+    assert isinstance(reply, Reply)
+    assert isinstance(reply.blocks[0], ThinkingBlock)
+    silent = answer(Ask(text="hi", thinking=Thinking.OFF, thinks_unasked=True))
+    assert isinstance(silent, Reply)
+    assert not silent.thinking_tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens_max", "input_tokens", "too_much"),
+    [
+        ("hi", 10**9, 10**9, None),
+        ("WINDOW 100", 50, 50, None),
+        ("WINDOW 100", None, 101, Overflow(101, 0, 100)),
+        ("WINDOW 100", 51, 50, Overflow(50, 51, 100)),
+    ],
+)
+def test_a_window_holds_prompt_and_answer(
+    text: str, tokens_max: int | None, input_tokens: int, too_much: Overflow | None
+) -> None:
+    found = overflow(Ask(text=text, tokens_max=tokens_max), input_tokens)
+    assert found == too_much
+    assert found is None or found.prompt_fits is (input_tokens <= 100)
