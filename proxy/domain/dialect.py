@@ -12,6 +12,7 @@ import msgspec
 ReasoningStyle = Literal[
     "none",
     "effort",
+    "effort_always",
     "thinking_toggle",
     "thinking_always",
     "thinking_effort",
@@ -19,9 +20,10 @@ ReasoningStyle = Literal[
     "template_enable_thinking",
     "template_thinking",
 ]
-"""How thinking is asked for (translation.md 1.8): `effort` is `reasoning_effort`; `thinking_toggle`
-is `thinking: {type}`; `thinking_always` is on and must not be mentioned; `thinking_effort` is both;
-`template_*` is `chat_template_kwargs`."""
+"""How thinking is asked for (translation.md 1.8): `effort` is `reasoning_effort`; `effort_always`
+the same where it cannot be switched off; `thinking_toggle` is `thinking: {type}`; `thinking_always`
+is on and must not be mentioned; `thinking_effort` is toggle and effort; `template_*` is
+`chat_template_kwargs`."""
 
 
 class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,18 +75,29 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     tool_choice_required: bool = True
     tool_choice_named: bool = True
     tool_choice_none: bool = True
+    forced_while_thinking: bool = True
+    """May a call be forced while the model thinks? Else a model that nobody asked to think is
+    switched off for it, or is told in words."""
     parallel_flag: bool = False
     strict_tools: bool = False
+    """Is `strict` understood? Sent for schemas in OpenAI's strict subset only."""
+    tools_left_out: tuple[str, ...] = ()
+    """Beginnings of tool types that are left out where they would be refused (translation.md 1.6);
+    the model then does not know of them."""
 
     # ------------------------------------------------------------ thinking
     reasoning: ReasoningStyle = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
     """Supported efforts, weakest first."""
     effort_with_tools: bool = True
+    thinks_unasked: bool = False
+    """Does the model think when nobody mentions it? Decides on `drop_when_thinking`."""
     reasoning_family: str = ""
     """Thinking goes back only to models of the family it came from; empty: never signed as ours."""
     reasoning_replay: Literal["never", "tool_turns", "always"] = "never"
     replay_field: Literal["reasoning_content", "reasoning", "both"] = "reasoning_content"
+    replay_details: bool = False
+    """Are `reasoning_details`, carried in the signature, taken back?"""
     replay_placeholder: str | None = None
     """Stands for thinking that is lost where a provider insists on some; None: it does not."""
     think_tags: tuple[str, ...] = ()
