@@ -65,6 +65,15 @@ def wrong_message(body: bytes, model: str) -> str | None:
     return None
 
 
+def wrong_start(frame: bytes, model: str) -> str | None:
+    """What is wrong with the first event of a stream, given without its blank line."""
+    judge = StreamCheck(model, 0)
+    judge.feed(frame + b"\n\n")
+    if judge.wrong is None and judge.place is not Place.BLOCK:
+        return "the first event is no message_start"
+    return judge.wrong
+
+
 class Place(enum.Enum):
     """Where in the stream we are, named by the event that must come next."""
 
@@ -98,6 +107,11 @@ class StreamCheck:
         self.deltas = 0
         self.late_ns_max = 0
         self.wrong: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the stream is."""
+        return self._place
 
     def feed(
         self, piece: bytes, now_ns: int = 0, lags_ns: "array.array[int] | None" = None

@@ -68,10 +68,11 @@ def quantities(old: Results, new: Results) -> list[Quantity]:
     found = []
     for scenario in sorted(SCENARIOS, key=lambda s: s.name):
         costs = [run.cost_us(scenario.name, GATEWAY) for run in (old, new)]
-        nginx = [run.cost_us(scenario.name, NGINX) for run in (old, new)]
+        nginx = [run.cost_us(scenario.measured_by, NGINX) for run in (old, new)]
         if all(nginx):
             pair = [ratio(cost, beside) for cost, beside in zip(costs, nginx, strict=True)]
-            words = f"{scenario.name} CPU per {scenario.unit}, x nginx"
+            whose = f"nginx's {scenario.yardstick}" if scenario.yardstick else "nginx"
+            words = f"{scenario.name} CPU per {scenario.unit}, x {whose}"
         else:
             pair = [list(cost.values()) for cost in costs]
             words = f"{scenario.name} CPU per {scenario.unit}, µs"

@@ -16,15 +16,16 @@ import gc
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import cast
 
 import httptools
 import orjson
 import uvloop
 
+from bench import chat_score
 from bench import score as scores
-from bench.score import Score
+from bench.score import Notation, Score
 
 TICK_S = 0.001
 
@@ -32,11 +33,13 @@ TICK_S = 0.001
 class PacedStream:
     """One stream in the wheel."""
 
-    __slots__ = ("_score", "_sent", "_transport", "closed", "paused")
+    __slots__ = ("_closing", "_delta", "_events", "_sent", "_transport", "closed", "paused")
 
-    def __init__(self, transport: asyncio.Transport, score: Score) -> None:
+    def __init__(self, transport: asyncio.Transport, score: Score, notation: Notation) -> None:
         self._transport = transport
-        self._score = score
+        self._events = score.events
+        self._delta = notation.delta_chunk(score)
+        self._closing = notation.closing(score)
         self._sent = 0
         self.closed = False
         self.paused = False
@@ -47,11 +50,11 @@ class PacedStream:
             return False
         if self.paused:  # the reader stalls: a model would wait too, and our memory stays bounded
             return True
-        self._transport.write(scores.DELTA_CHUNK % (self._sent, time.monotonic_ns()))
+        self._transport.write(self._delta % (self._sent, time.monotonic_ns()))
         self._sent += 1
-        if self._sent < self._score.events:
+        if self._sent < self._events:
             return True
-        self._transport.write(scores.closing(self._score))
+        self._transport.write(self._closing)
         return False
 
 
@@ -163,29 +166,29 @@ class Conversation(asyncio.Protocol):
         if self._parser.get_method() == b"GET":
             self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
             return
-        play = WIRES.get(self._url.partition(b"?")[0])
-        if play is None:
+        notation = WIRES.get(self._url.partition(b"?")[0])
+        if notation is None:
             self._refuse(b"404 Not Found", "not_found_error", "no such path")
         elif self._score is None:
             self._refuse(b"400 Bad Request", "invalid_request_error", "no score in the body")
         else:
-            play(self, self._score)
+            self._play(self._score, notation)
 
     # replies
 
-    def play_anthropic(self, score: Score) -> None:
-        """Answer in Anthropic's wire."""
+    def _play(self, score: Score, notation: Notation) -> None:
+        """Answer on the wire the path belongs to."""
         if not score.streamed:
-            self._transport.write(scores.message_reply(score))
+            self._transport.write(notation.message_reply(score))
         elif score.period_ms:
-            self._transport.write(scores.opening(score))
-            self._stream = PacedStream(self._transport, score)
+            self._transport.write(notation.opening(score))
+            self._stream = PacedStream(self._transport, score, notation)
             self._stream.paused = self._paused
             if score.period_ms not in self._wheels:
                 self._wheels[score.period_ms] = Wheel(self._loop, score.period_ms)
             self._wheels[score.period_ms].join(self._stream)
         else:
-            self._pieces = scores.burst_writes(score)
+            self._pieces = scores.burst_writes(score, notation)
             self._next_piece = 0
             self._write_piece()
 
@@ -206,9 +209,9 @@ class Conversation(asyncio.Protocol):
         self._transport.write(head % (status, len(body)) + body)
 
 
-WIRES: dict[bytes, Callable[[Conversation, Score], None]] = {
-    b"/v1/messages": Conversation.play_anthropic,
-    # The OpenAI wire (/v1/chat/completions) gets its row with the workloads W4 and W5t.
+WIRES: dict[bytes, Notation] = {
+    b"/v1/messages": scores.NOTATION,
+    chat_score.PATH: chat_score.NOTATION,
 }
 
 

@@ -237,16 +237,22 @@ class Caller(asyncio.Protocol):
         if run.score.period_ms:
             return self._check.finish()
         body = b"".join(self._pieces)
-        if body == run.right_body:  # the same bytes as a reply that was judged in full
-            return None
-        if run.score.streamed:
-            judge = check.StreamCheck(run.plan.model, run.score.events)
-            judge.feed(body)
-            wrong = judge.finish()
-        else:
+        if not run.score.streamed:
+            if body == run.right_body:  # the same bytes as a reply that was judged in full
+                return None
             wrong = check.wrong_message(body, run.plan.model)
+            if wrong is None:
+                run.right_body = body
+            return wrong
+        # A gateway that translates makes an id for each message, and tells it in the first event.
+        rest = body.find(b"\n\n")
+        if run.right_body is not None and body[rest:] == run.right_body:
+            return check.wrong_start(body[:rest], run.plan.model)
+        judge = check.StreamCheck(run.plan.model, run.score.events)
+        judge.feed(body)
+        wrong = judge.finish()
         if wrong is None:
-            run.right_body = body
+            run.right_body = body[rest:]
         return wrong
 
     def _fail(self, reason: str) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from bench import report
 from bench.scenarios import GATEWAY, LOADTEST_SCORES, NGINX, TARGETS
 from bench.score import KEY_VARIABLE, PATH_VARIABLE, PREFIX_VARIABLE
-from bench.stage import ROOT, CannotStart, Stage, Target, install_nginx
+from bench.stage import ROOT, CannotStart, Part, Stage, Target, install_nginx
 
 SECONDS = 20
 USERS = 20
@@ -104,7 +104,7 @@ def main(given: Sequence[str] | None = None) -> int:
         return 1
     try:
         with Stage() as stage:
-            target = stage.start(asked.target, LOADTEST_SCORES)
+            target = stage.start(asked.target, [Part(score) for score in LOADTEST_SCORES])
             lines, said = run_locust(stage, target, asked.seconds, asked.users)
     except CannotStart as problem:
         print(problem, file=sys.stderr)

@@ -11,7 +11,7 @@ import sys
 
 from bench import load, scenarios
 from bench.scenarios import GATEWAY
-from bench.stage import CannotStart, Stage
+from bench.stage import CannotStart, Part, Stage
 
 DURATION_S = 3.0
 
@@ -32,7 +32,7 @@ def main() -> int:
             *("-m", "proxy"),
         ]
         try:
-            target = stage.start(GATEWAY, [scenario.score(load.SETTLE_S)])
+            target = stage.start(GATEWAY, [Part(scenario.score(load.SETTLE_S), scenario.wire)])
             outcome = stage.load(scenario, target)
         except CannotStart as problem:
             print(problem, file=sys.stderr)

@@ -89,9 +89,10 @@ def costs(results: Results) -> str:
         present = [t for t in TARGETS if results.by_round(scenario.name, t, _rate)]
         if not present:
             continue
-        legend.append(f"{scenario.name}: {scenario.words}; unit: {scenario.unit}")
-        nginx = results.cost_us(scenario.name, NGINX)
-        naive = results.cost_us(scenario.name, NAIVE)
+        beside = f"; x of {scenario.yardstick}'s" if scenario.yardstick else ""
+        legend.append(f"{scenario.name}: {scenario.words}; unit: {scenario.unit}{beside}")
+        nginx = results.cost_us(scenario.measured_by, NGINX)
+        naive = results.cost_us(scenario.measured_by, NAIVE)
         for target in present:
             cost = results.cost_us(scenario.name, target)
             wrong = results.by_round(scenario.name, target, lambda o: sum(o.wrong.values()))

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 from bench import budgets, load, report, results_file, scenarios
 from bench.results_file import Machine, Measurement, Results, Start
-from bench.scenarios import DIRECT, GATEWAY, NGINX, TARGETS, Scenario
-from bench.stage import ROOT, CannotStart, Stage, Target, install_nginx
+from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, TARGETS, Scenario
+from bench.stage import ROOT, CannotStart, Part, Stage, Target, install_nginx
 
 ROUNDS = 5
 ROUNDS_QUICK = 1
@@ -49,11 +49,10 @@ def one_round(
     stage: Stage, number: int, table: Sequence[Scenario], names: Sequence[str], results: Results
 ) -> None:
     """All targets started afresh, all workloads, all targets ended."""
-    scores = [scenario.score(load.SETTLE_S) for scenario in table]
     targets: list[Target] = []
     try:
         for name in names:
-            target = stage.start(name, scores)
+            target = stage.start(name, parts_of(table))
             targets.append(target)
             if target.idle is not None:
                 results.starts.append(
@@ -84,6 +83,11 @@ def one_round(
     finally:
         for target in targets:
             stage.stop(target)
+
+
+def parts_of(table: Sequence[Scenario]) -> list[Part]:
+    """What the upstream will be asked to play, on which wire."""
+    return [Part(scenario.score(load.SETTLE_S), scenario.wire) for scenario in table]
 
 
 def say(words: str) -> None:
@@ -136,6 +140,8 @@ def main() -> int:
         print(f"{reason}; going on without it, budgets against it stay open", file=sys.stderr)
         names.remove(NGINX)
     table = scenarios.chosen(given.only.split(",") if given.only else None)
+    if NGINX in names or NAIVE in names:
+        table = scenarios.with_yardsticks(table)
     if given.quick:
         table = [scenario.quick() for scenario in table]
     if given.duration:

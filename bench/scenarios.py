@@ -1,4 +1,4 @@
-"""The workloads, as a table, named as in the budgets; W4 and W5t come with translation."""
+"""The workloads, as a table, named as in the budgets."""
 
 import dataclasses
 import math
@@ -7,6 +7,10 @@ from bench.score import Score
 
 DIRECT, NGINX, NAIVE, GATEWAY = "direct", "nginx", "naive", "gateway"
 TARGETS = (DIRECT, NGINX, NAIVE, GATEWAY)
+NO_TRANSLATORS = (DIRECT, NGINX, NAIVE)
+
+ANTHROPIC, CHAT = "anthropic", "chat"
+"""What the upstream speaks; clients always speak Anthropic's wire."""
 
 QUICK_SHARE = 0.2
 QUICK_MIN_S = 1.0
@@ -19,6 +23,8 @@ class Scenario:
     """One workload. With a period its streams are held open, else the loop is closed.
 
     `ramp_s` is the time in which held streams are opened; `unit` is what CPU time is divided by.
+    A workload that the references cannot carry has a yardstick: the workload whose references its
+    own cost is held against, in the same round.
     """
 
     name: str
@@ -32,7 +38,14 @@ class Scenario:
     period_ms: int = 0
     ramp_s: float = 0.0
     tls: bool = False
+    wire: str = ANTHROPIC
     without: tuple[str, ...] = ()
+    yardstick: str = ""
+
+    @property
+    def measured_by(self) -> str:
+        """The workload whose references are the measure of this one."""
+        return self.yardstick or self.name
 
     @property
     def held(self) -> bool:
@@ -105,6 +118,18 @@ SCENARIOS = (
         events_per_write=200,
     ),
     Scenario(
+        name="W4",
+        words="W3 translated: the upstream speaks chat completions",
+        unit="event",
+        body="1k",
+        connections=32,
+        duration_s=3,
+        events=200,
+        wire=CHAT,
+        without=NO_TRANSLATORS,
+        yardstick="W3",
+    ),
+    Scenario(
         name="W5s",
         words="100 streams, one event each 20 ms",
         unit="event",
@@ -113,6 +138,19 @@ SCENARIOS = (
         duration_s=10,
         period_ms=20,
         ramp_s=1,
+    ),
+    Scenario(
+        name="W5t",
+        words="W5s translated: the upstream speaks chat completions",
+        unit="event",
+        body="1k",
+        connections=100,
+        duration_s=10,
+        period_ms=20,
+        ramp_s=1,
+        wire=CHAT,
+        without=NO_TRANSLATORS,
+        yardstick="W5s",
     ),
     Scenario(
         name="W6",
@@ -155,6 +193,12 @@ def chosen(names: list[str] | None) -> list[Scenario]:
     if unknown:
         raise SystemExit(f"no workload {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return [s for s in SCENARIOS if s.name in names or (s.tls and "W7" in names)]
+
+
+def with_yardsticks(table: list[Scenario]) -> list[Scenario]:
+    """The same and what it is measured by, in the table's order."""
+    names = {name for scenario in table for name in (scenario.name, scenario.measured_by)}
+    return [s for s in SCENARIOS if s.name in names]
 
 
 # ---------------------------------------------------------------- the load test's mix

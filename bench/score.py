@@ -8,6 +8,8 @@ checker share this file: one writes the events, the other knows what must arrive
 import dataclasses
 import functools
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 import orjson
 
@@ -82,7 +84,8 @@ DELTA_HEAD = (
     b'"delta":{"type":"text_delta","text":"'
 )
 DELTA_TAIL = _FILLER + b'"}}'
-DELTA = DELTA_HEAD + b"%06d %019d" + DELTA_TAIL + b"\n\n"
+NUMBERS = b"%06d %019d"
+DELTA = DELTA_HEAD + NUMBERS + DELTA_TAIL + b"\n\n"
 """Text: sequence number, time of writing (monotonic ns, the machine's shared clock), words."""
 
 SEQUENCE = slice(len(DELTA_HEAD), len(DELTA_HEAD) + 6)
@@ -90,7 +93,8 @@ STAMP = slice(len(DELTA_HEAD) + 7, len(DELTA_HEAD) + 26)
 TEXT_TAIL = _FILLER.decode()
 
 
-def _chunk(event: bytes) -> bytes:
+def http_chunk(event: bytes) -> bytes:
+    """An event as an HTTP chunk of its own."""
     return b"%x\r\n%s\r\n" % (len(event), event)
 
 
@@ -140,15 +144,19 @@ def _message(model: str, content: list[object], **ends: object) -> dict[str, obj
     }
 
 
+def message_text() -> str:
+    """What a reply that is not streamed says."""
+    words = "The gateway forwards this text as it is, and nobody looks inside. "
+    return (words * (MESSAGE_TEXT_BYTES // len(words) + 1))[:MESSAGE_TEXT_BYTES]
+
+
 @functools.lru_cache(maxsize=64)
 def message_reply(score: Score) -> bytes:
     """A whole HTTP reply that is not streamed; its body has about 1 kB."""
-    words = "The gateway forwards this text as it is, and nobody looks inside. "
-    text = (words * (MESSAGE_TEXT_BYTES // len(words) + 1))[:MESSAGE_TEXT_BYTES]
     body = orjson.dumps(
         _message(
             score.name,
-            [{"type": "text", "text": text}],
+            [{"type": "text", "text": message_text()}],
             stop_reason="end_turn",
             usage={**_USAGE_START, "output_tokens": 150},
         )
@@ -164,9 +172,9 @@ def opening(score: Score) -> bytes:
     block = {"type": "text", "text": ""}
     return (
         _STREAM_HEAD
-        + _chunk(_event("message_start", message=start))
-        + _chunk(_event("content_block_start", index=0, content_block=block))
-        + _chunk(_event("ping"))
+        + http_chunk(_event("message_start", message=start))
+        + http_chunk(_event("content_block_start", index=0, content_block=block))
+        + http_chunk(_event("ping"))
     )
 
 
@@ -176,19 +184,36 @@ def closing(score: Score) -> bytes:
     delta = {"stop_reason": "end_turn", "stop_sequence": None}
     usage = {**_USAGE_START, "output_tokens": max(1, score.events)}
     return (
-        _chunk(_event("content_block_stop", index=0))
-        + _chunk(_event("message_delta", delta=delta, usage=usage))
-        + _chunk(_event("message_stop"))
+        http_chunk(_event("content_block_stop", index=0))
+        + http_chunk(_event("message_delta", delta=delta, usage=usage))
+        + http_chunk(_event("message_stop"))
         + b"0\r\n\r\n"
     )
 
 
+def _delta_chunk(score: Score) -> bytes:
+    return DELTA_CHUNK
+
+
+class Notation(NamedTuple):
+    """How a wire writes a score down. `delta_chunk` is still to be filled with two numbers."""
+
+    message_reply: Callable[[Score], bytes]
+    opening: Callable[[Score], bytes]
+    delta_chunk: Callable[[Score], bytes]
+    closing: Callable[[Score], bytes]
+
+
+NOTATION = Notation(message_reply, opening, _delta_chunk, closing)
+
+
 @functools.lru_cache(maxsize=64)
-def burst_writes(score: Score) -> tuple[bytes, ...]:
+def burst_writes(score: Score, notation: Notation = NOTATION) -> tuple[bytes, ...]:
     """An unpaced stream as the pieces it is written in; each event is a chunk of its own."""
-    deltas = [DELTA_CHUNK % (i, 0) for i in range(score.events)]
+    delta = notation.delta_chunk(score)
+    deltas = [delta % (i, 0) for i in range(score.events)]
     step = score.events_per_write
     pieces = [b"".join(deltas[i : i + step]) for i in range(0, len(deltas), step)]
-    pieces[0] = opening(score) + pieces[0]
-    pieces[-1] += closing(score)
+    pieces[0] = notation.opening(score) + pieces[0]
+    pieces[-1] += notation.closing(score)
     return tuple(pieces)

@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import orjson
 
 from bench import load, proctree
 from bench.load import Outcome, Plan
-from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
+from bench.scenarios import ANTHROPIC, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
 from bench.score import KEY_VARIABLE, Score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -31,6 +32,8 @@ STOP_LIMIT_S = 10.0
 IDLE_SETTLE_S = 0.3
 UPSTREAM_KEY_VARIABLE = "BENCH_UPSTREAM_KEY"
 GATEWAY_MODEL_PREFIXES = {"http": "anthropic.", "https": "anthropic.tls-"}
+CHAT_MODEL_PREFIX = "openai."
+_CHAT_PROVIDER = "bench-chat"
 # Mock and load shall keep the pages they once had: bodies of 200 kB would else cost them a hundred
 # page faults each. Targets live with the malloc they come with.
 _QUIET_MALLOC = {
@@ -71,6 +74,13 @@ def _ready(port: int) -> bool:
         return False
 
 
+class Part(NamedTuple):
+    """One thing the upstream will be asked to play: what, and on which wire."""
+
+    score: Score
+    wire: str = ANTHROPIC
+
+
 class Target:
     """One thing to be measured: where it listens, what it is asked, which process it is."""
 
@@ -92,10 +102,12 @@ class Target:
         """Where messages are posted."""
         return "/v1/anthropic/v1/messages" if self.name == GATEWAY else "/v1/messages"
 
-    def asked(self, score: Score, *, tls: bool) -> str:
+    def asked(self, score: Score, *, tls: bool, wire: str = ANTHROPIC) -> str:
         """The model's name a client sends here (and must find in the reply)."""
         if self.name != GATEWAY:
             return score.name
+        if wire == CHAT:
+            return CHAT_MODEL_PREFIX + score.name
         return GATEWAY_MODEL_PREFIXES["https" if tls else "http"] + score.name
 
 
@@ -240,13 +252,13 @@ class Stage:
 
     # the targets
 
-    def start(self, name: str, scores: Sequence[Score]) -> Target:
-        """Start a target that will be asked for these scores; measure how long it takes."""
+    def start(self, name: str, parts: Sequence[Part]) -> Target:
+        """Start a target that will be asked for these parts; measure how long it takes."""
         if name == DIRECT:
             ports = self.upstream_ports
             return Target(name, None, port=ports["http"], tls_port=ports.get("https", 0))
         starters = {NGINX: self._start_nginx, NAIVE: self._start_naive}
-        return self._start_gateway(scores) if name == GATEWAY else starters[name]()
+        return self._start_gateway(parts) if name == GATEWAY else starters[name]()
 
     def _start_naive(self) -> Target:
         port, tls_port = free_port(), free_port()
@@ -278,12 +290,12 @@ class Stage:
         process = self._spawn(NGINX, command, cpu=self.target_cpu)
         return self._wait_ready(Target(NGINX, process, port=port, tls_port=tls_port), since)
 
-    def _start_gateway(self, scores: Sequence[Score]) -> Target:
+    def _start_gateway(self, parts: Sequence[Part]) -> Target:
         port = free_port()
         home = self.folder / f"gateway-{port}"
         home.mkdir()
         settings = home / "gateway.toml"
-        settings.write_text(self._gateway_settings(home, port, scores))
+        settings.write_text(self._gateway_settings(home, port, parts))
         env = {KEY_VARIABLE: self.key, UPSTREAM_KEY_VARIABLE: "sk-ant-bench-" + "0" * 40}
         if self.certificate:
             env["SSL_CERT_FILE"] = str(self.certificate)  # what OpenSSL trusts, by its own variable
@@ -306,10 +318,10 @@ class Stage:
         process = self._spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
         return self._wait_ready(Target(GATEWAY, process, port=port), since)
 
-    def _gateway_settings(self, home: pathlib.Path, port: int, scores: Sequence[Score]) -> str:
+    def _gateway_settings(self, home: pathlib.Path, port: int, parts: Sequence[Part]) -> str:
         """Keys, limits, ledger on SQLite and metrics on; no access log, as nginx and the naive
-        proxy have none either. One model for each score and scheme."""
-        parts = [
+        proxy have none either. One model for each score, scheme and wire."""
+        written = [
             "[server]\n"
             'host = "127.0.0.1"\n'
             f"port = {port}\n"
@@ -323,31 +335,20 @@ class Stage:
             "[observability]\n"
             "access_log = false\n"
         ]
+        scores = dict.fromkeys(part.score for part in parts if part.wire == ANTHROPIC)
         for scheme in self.upstream_ports:
-            parts.append(
-                "[[providers]]\n"
-                f'name = "{_PROVIDERS[scheme]}"\n'
-                'wire = "anthropic"\n'
-                f'base_url = "{self.upstream_url(scheme)}"\n'
-                f'api_key = "env:{UPSTREAM_KEY_VARIABLE}"\n'
+            url = self.upstream_url(scheme)
+            written.append(_provider(_PROVIDERS[scheme], 'wire = "anthropic"\n', url))
+            written.extend(
+                _model(GATEWAY_MODEL_PREFIXES[scheme], score, _PROVIDERS[scheme])
+                for score in scores
             )
-            parts.extend(
-                "[[models]]\n"
-                f'id = "{GATEWAY_MODEL_PREFIXES[scheme] + score.name}"\n'
-                f'display_name = "Bench {score.name}, {scheme}"\n'
-                'developer = "Anthropic"\n'
-                "released = 2025-10-15\n"
-                "context_window = 200000\n"
-                "max_output_tokens = 64000\n"
-                "vision = true\n"
-                "enabled = true\n"
-                "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
-                "deployments = [ { "
-                f'provider = "{_PROVIDERS[scheme]}", model = "{score.name}"'
-                " } ]\n"
-                for score in dict.fromkeys(scores)
-            )
-        return "\n".join(parts)
+        played = dict.fromkeys(part.score for part in parts if part.wire == CHAT)
+        if played:
+            wire = 'wire = "openai_chat"\ndialect = "openai"\n'
+            written.append(_provider(_CHAT_PROVIDER, wire, self.upstream_url("http") + "/v1"))
+            written.extend(_model(CHAT_MODEL_PREFIX, score, _CHAT_PROVIDER) for score in played)
+        return "\n".join(written)
 
     # the load
 
@@ -357,7 +358,7 @@ class Stage:
         plan = Plan(
             port=target.tls_port if scenario.tls else target.port,
             path=target.path,
-            model=target.asked(score, tls=scenario.tls),
+            model=target.asked(score, tls=scenario.tls, wire=scenario.wire),
             score=score.name,
             body=scenario.body,
             connections=scenario.connections,
@@ -382,6 +383,32 @@ class Stage:
         if process.returncode:
             raise CannotStart(f"load: {self.last_words()}")
         return msgspec.json.decode(answer, type=Outcome)
+
+
+def _provider(name: str, wire: str, base_url: str) -> str:
+    return (
+        "[[providers]]\n"
+        f'name = "{name}"\n'
+        f"{wire}"
+        f'base_url = "{base_url}"\n'
+        f'api_key = "env:{UPSTREAM_KEY_VARIABLE}"\n'
+    )
+
+
+def _model(prefix: str, score: Score, provider: str) -> str:
+    return (
+        "[[models]]\n"
+        f'id = "{prefix}{score.name}"\n'
+        f'display_name = "Bench {score.name} of {provider}"\n'
+        'developer = "Bench"\n'
+        "released = 2025-10-15\n"
+        "context_window = 200000\n"
+        "max_output_tokens = 64000\n"
+        "vision = true\n"
+        "enabled = true\n"
+        "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
+        f'deployments = [ {{ provider = "{provider}", model = "{score.name}" }} ]\n'
+    )
 
 
 def gateway_command() -> list[str]:

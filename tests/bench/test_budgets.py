@@ -24,6 +24,8 @@ def test_a_frugal_gateway_keeps_every_budget(make_results: MakeResults) -> None:
     ("cost", "says"),
     [
         (1.3, {"W3 CPU per event, x nginx", "W5s CPU per event, x nginx"}),
+        (1.6, {"W5t CPU per event, x nginx's W5s"}),
+        (1.9, {"W4 CPU per event, x nginx's W3"}),
         (2.6, {"W2 CPU per request, x nginx", "W1 CPU per request, x naive"}),
         (3.1, {"W1 CPU per request, x nginx"}),
         (4.5, {"W5s CPU per event, x naive"}),
@@ -54,6 +56,22 @@ def test_what_was_not_measured_is_neither_kept_nor_broken(make_results: MakeResu
     assert by_words["W1 CPU per request, x nginx"] is None
     assert by_words["W1 CPU per request, x naive"] is True
     assert kept(results, ["gateway"])
+
+
+def test_translated_work_is_held_against_the_yardsticks_nginx(make_results: MakeResults) -> None:
+    results = make_results(gateway_cost=1.7)
+    values = {f"{v.workload} {v.words}": v.value for v in budgets.judge(results)}
+    assert values["W4 CPU per event, x nginx's W3"] == pytest.approx(1.7)
+    for measured in results.measurements:
+        if measured.scenario == "W3" and measured.target == "nginx":
+            assert measured.outcome.cpu_s is not None
+            measured.outcome.cpu_s *= 2
+    values = {f"{v.workload} {v.words}": v.value for v in budgets.judge(results)}
+    assert values["W4 CPU per event, x nginx's W3"] == pytest.approx(0.85)
+    table = report.costs(results)
+    (line,) = [line for line in table.splitlines() if line.startswith("W4 ")]
+    assert " 0.85 [" in line
+    assert "x of W3's" in table
 
 
 def test_a_lost_stream_breaks_the_budget_of_whole_streams(make_results: MakeResults) -> None:

@@ -156,3 +156,19 @@ def test_a_wrong_message_is_found(body: bytes, says: str) -> None:
     found = check.wrong_message(body, "bench-message")
     assert found is not None
     assert says in found
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (EVENTS[0][:-2], None),
+        (EVENTS[1][:-2], "content_block_start where message_start was due"),
+        (EVENTS[2][:-2], "the first event is no message_start"),
+        (EVENTS[0][:-2].replace(b"bench-burst", b"other"), "model"),
+        (b"", "not an event"),
+    ],
+)
+def test_the_start_of_a_stream_is_judged_by_itself(frame: bytes, says: str | None) -> None:
+    found = check.wrong_start(frame, MODEL)
+    assert (found is None) is (says is None)
+    assert found is None or (says or "") in found

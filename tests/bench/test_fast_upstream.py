@@ -3,10 +3,12 @@
 import asyncio
 import time
 
+import orjson
 import pytest
 
-from bench import bodies, check
-from bench.score import Score
+from bench import bodies, chat_score, check
+from bench.score import MESSAGE_TEXT_BYTES, TEXT_BYTES, TEXT_TAIL, Score
+from tests.bench.chat_chunks import said_in
 
 
 async def ask(port: int, body: bytes, path: bytes = b"/v1/messages") -> tuple[bytes, bytes]:
@@ -103,3 +105,31 @@ async def test_what_it_cannot_play_it_refuses(
     head, reply = await asyncio.wait_for(ask(upstream_port, body, path), deadline_s)
     assert head.startswith(b"HTTP/1.1 " + status)
     assert b'"type":"error"' in reply
+
+
+@pytest.mark.parametrize(
+    "score",
+    [Score(1), Score(200), Score(200, events_per_write=64), Score(10, period_ms=5)],
+    ids=lambda score: score.name,
+)
+async def test_its_chat_streams_say_the_same_text(
+    score: Score, deadline_s: float, upstream_port: int
+) -> None:
+    body = bodies.body("1k", model=score.name, streamed=True)
+    asked = ask(upstream_port, body, chat_score.PATH)
+    head, stream = await asyncio.wait_for(asked, deadline_s)
+    assert b"content-type: text/event-stream" in head
+    said = said_in(stream)
+    assert [text[:6] for text in said] == [f"{number:06}" for number in range(score.events)]
+    assert all(text.endswith(TEXT_TAIL) and len(text) == TEXT_BYTES for text in said)
+    if score.period_ms:
+        assert all(int(text[7:26]) for text in said)
+
+
+async def test_its_chat_message_is_right(deadline_s: float, upstream_port: int) -> None:
+    body = bodies.body("1k", model="bench-message", streamed=False)
+    asked = ask(upstream_port, body, chat_score.PATH)
+    _, reply = await asyncio.wait_for(asked, deadline_s)
+    completion = orjson.loads(reply)
+    assert len(completion["choices"][0]["message"]["content"]) == MESSAGE_TEXT_BYTES
+    assert completion["usage"]["completion_tokens"] > 0

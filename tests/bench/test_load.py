@@ -1,6 +1,7 @@
 """The load generator against real sockets: it counts what is right and reports what is not."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -134,6 +135,47 @@ async def test_a_wrong_reply_is_found_and_never_counted(
     assert spoilt != right
     outcome = await against(spoilt, score, close=close)
     assert outcome.whole == 0
+    assert any(says in reason for reason in outcome.wrong), outcome.wrong
+
+
+async def anew(spoil: Callable[[int, bytes], bytes]) -> Outcome:
+    """Load a server that gives each message an id of its own, as one that translates does."""
+
+    class Translator(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            number = next(numbers)
+            made = STREAM.replace(b"msg_01BenchBenchBenchBenchBe", b"msg_%024d" % number)
+            self.transport.write(spoil(number, made))
+
+    numbers = itertools.count()
+    server = await asyncio.get_running_loop().create_server(Translator, "127.0.0.1", 0)
+    async with server:
+        return await load.run(plan(server.sockets[0].getsockname()[1], Score(20)), KEY)
+
+
+async def test_streams_that_differ_in_their_id_alone_are_right() -> None:
+    outcome = await anew(lambda number, made: made)
+    assert outcome.wrong == {}
+    assert outcome.requests > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b'"model":"bench-burst-20by1"', b'"model":"bench-burst-20by2"', "model"),
+        (b"event: message_start", b"event: message_stant", "says it is"),
+        (delta(4) + delta(5), delta(5) + delta(4), "delta 5 where 4"),
+    ],
+)
+async def test_a_later_stream_with_an_id_of_its_own_is_judged_too(
+    old: bytes, new: bytes, says: str
+) -> None:
+    outcome = await anew(lambda number, made: made.replace(old, new) if number > 5 else made)
+    assert outcome.whole > 0
     assert any(says in reason for reason in outcome.wrong), outcome.wrong
 
 

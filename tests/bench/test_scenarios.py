@@ -36,3 +36,28 @@ def test_w7_names_both_its_halves() -> None:
 def test_an_unknown_workload_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(SystemExit, match="no workload W9; there are W1,"):
         scenarios.chosen(["W9"])
+
+
+def test_a_workload_the_references_cannot_carry_is_measured_by_one_they_can() -> None:
+    by_name = {scenario.name: scenario for scenario in scenarios.SCENARIOS}
+    for scenario in scenarios.SCENARIOS:
+        measure = by_name[scenario.measured_by]
+        assert scenarios.NGINX not in measure.without
+        if scenario.wire == scenarios.CHAT:
+            assert set(scenario.without) == set(scenarios.TARGETS) - {scenarios.GATEWAY}
+            assert scenario.score(SETTLE_S) == measure.score(SETTLE_S)
+            assert (scenario.connections, scenario.body) == (measure.connections, measure.body)
+
+
+def test_a_workload_brings_its_yardstick_along() -> None:
+    def names(*asked: str) -> list[str]:
+        return [s.name for s in scenarios.with_yardsticks(scenarios.chosen(list(asked)))]
+
+    assert names("W4") == ["W3", "W4"]
+    assert names("W5t", "W1") == ["W1", "W5s", "W5t"]
+    assert names("W3") == ["W3"]
+
+
+def test_quick_windows_stay_short_when_a_yardstick_comes_along() -> None:
+    table = [s.quick() for s in scenarios.with_yardsticks(scenarios.chosen(["W5t"]))]
+    assert {s.duration_s for s in table} == {2.0}

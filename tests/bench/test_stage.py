@@ -9,9 +9,10 @@ import tomllib
 import pytest
 
 from bench import proctree
-from bench.scenarios import DIRECT, GATEWAY, NAIVE, Scenario
+from bench.scenarios import ANTHROPIC, CHAT, DIRECT, GATEWAY, NAIVE, Scenario
 from bench.score import Score
-from bench.stage import CannotStart, Stage, Target
+from bench.stage import CannotStart, Part, Stage, Target
+from proxy.config.load import load
 
 SHORT = Scenario(name="W1", words="", unit="request", body="1k", connections=2, duration_s=0.2)
 
@@ -49,20 +50,45 @@ def test_a_gateway_that_does_not_start_is_said_with_its_last_words(stage: Stage)
     broken = Stage(gateway=[sys.executable, "-c", "raise SystemExit('no such house')"])
     broken.upstream_ports = stage.upstream_ports
     with pytest.raises(CannotStart, match="no such house"):
-        broken.start(GATEWAY, [Score()])
+        broken.start(GATEWAY, [Part(Score())])
     broken.close()
 
 
-def test_the_gateways_settings_are_toml_with_a_model_for_each_score(
+def test_the_gateways_settings_are_toml_with_a_model_for_each_score_and_wire(
     stage: Stage, tmp_path: pathlib.Path
 ) -> None:
-    asked = [Score(), Score(20), Score()]
-    settings = tomllib.loads(stage._gateway_settings(tmp_path, 1234, asked))
+    asked = [Part(Score()), Part(Score(20)), Part(Score()), Part(Score(20), CHAT)]
+    written = stage._gateway_settings(tmp_path, 1234, asked)
+    settings = tomllib.loads(written)
     assert settings["server"]["port"] == 1234
     assert settings["storage"]["url"] == f"sqlite:///{tmp_path}/gateway.db"
-    served = {m["id"]: m["deployments"][0]["model"] for m in settings["models"]}
+    served = {m["id"]: m["deployments"][0] for m in settings["models"]}
     target = Target(GATEWAY, None, port=1)
-    assert served == {target.asked(score, tls=False): score.name for score in set(asked)}
+    providers = {ANTHROPIC: "bench", CHAT: "bench-chat"}
+    assert served == {
+        target.asked(part.score, tls=False, wire=part.wire): {
+            "provider": providers[part.wire],
+            "model": part.score.name,
+        }
+        for part in asked
+    }
+    chat = {p["name"]: p for p in settings["providers"]}["bench-chat"]
+    assert (chat["wire"], chat["dialect"]) == ("openai_chat", "openai")
+    assert chat["base_url"].endswith("/v1")
+
+
+def test_the_gateway_takes_the_settings_for_both_wires(
+    stage: Stage, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(stage._gateway_settings(tmp_path, 1234, [Part(Score(20), CHAT)]))
+    assert {provider.wire for provider in load(path, {}).providers} == {"anthropic", "openai_chat"}
+
+
+def test_without_translated_work_no_chat_provider_is_set_up(
+    stage: Stage, tmp_path: pathlib.Path
+) -> None:
+    assert "openai" not in stage._gateway_settings(tmp_path, 1234, [Part(Score())])
 
 
 def test_on_leaving_no_process_and_no_folder_is_left() -> None:
