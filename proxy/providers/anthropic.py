@@ -1,37 +1,26 @@
 """Anthropic itself: the client's bytes with the model exchanged, the answer's with it put back.
 
-Rules of translation.md 4.1 and client-contract.md 15: `anthropic-*` headers go on unchanged, the
-client's credential never does, exactly one of our own is sent. A refusal keeps the provider's
-wording, because clients match on it; what is about *our* credential becomes a 502.
+What is sent is `anthropic_request.py`'s. A refusal keeps the provider's wording, because clients
+match on it; what is about *our* credential becomes a 502.
 """
 
 from collections.abc import Mapping
 
 import msgspec
 
-from proxy.domain.call import COUNT, MESSAGE, Call, Headers
+from proxy.domain.call import COUNT, Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
+from proxy.wire.artefacts import without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
 from proxy.wire.messages import read_count, read_reply, with_reply_model
 from proxy.wire.retry_after import read_retry_after
 
-_FORWARDED = frozenset(
-    (
-        b"user-agent",
-        b"x-app",
-        b"x-claude-code-session-id",
-        b"x-claude-code-agent-id",
-        b"x-claude-code-parent-agent-id",
-    )
-)
-# These name a workspace and a user of the client's own account, which our credential is not.
-_NOT_FORWARDED = frozenset((b"anthropic-workspace-id", b"anthropic-user-profile-id"))
-_DEFAULT_VERSION = b"anthropic-version: 2023-06-01\r\n"
 _RETRIABLE = {b"true": True, b"false": False}
 
 
@@ -53,40 +42,17 @@ class Anthropic:
         self.name = name
         self.origin = origin
         self._event_bytes_max = event_bytes_max
-        path = prefix.removesuffix("/v1") + "/v1/messages"
-        self._message_target = f"POST {path}".encode()
-        self._count_target = f"POST {path}/count_tokens".encode()
-        secret = f"{credential[0]}: {credential[1]}\r\n" if credential else ""
-        self._fixed = (
-            f" HTTP/1.1\r\nhost: {origin.authority}\r\n{secret}"
-            "content-type: application/json\r\naccept: application/json\r\n"
-            "accept-encoding: identity\r\n"
-        ).encode("latin-1")
+        self._writer = RequestWriter(origin, prefix, credential)
 
     def __repr__(self) -> str:
         return f"Anthropic({self.name!r}, {self.origin.authority!r})"
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
-        """The client's body with the upstream's name of the model, under a head of ours."""
-        arrival = call.arrival
-        pieces: list[Piece]
-        if upstream_model == body.model:
-            pieces = [body.raw]
-            size = len(body.raw)
-        else:
-            pieces = body.with_model(msgspec.json.encode(upstream_model))
-            size = sum(map(len, pieces))
-        is_message = arrival.errand is MESSAGE
-        head = [self._message_target if is_message else self._count_target]
-        if arrival.query:
-            head.append(b"?" + arrival.query)
-        head.append(self._fixed)
-        head.append(_forwarded(arrival.headers))
-        head.append(
-            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (arrival.request_id.encode(), size)
+        """The client's body with the upstream's name of the model, under a head of ours; without
+        thinking of other models, whose signatures are ours (translation.md 4.1)."""
+        return self._writer.written(
+            call, without_artefacts(body), upstream_model, forwarded_lines(call.arrival.headers)
         )
-        pieces.insert(0, b"".join(head))
-        return pieces
 
     def pipe(self, call: Call) -> Passthrough:
         """Events go through; `message_start` gets the resolved model's name."""
@@ -178,26 +144,3 @@ _WORDS = {
     Kind.OVERLOADED: "The model provider is overloaded. Try again later.",
     Kind.UPSTREAM_TIMEOUT: "The model provider took too long to answer. Try again.",
 }
-
-
-def _forwarded(headers: Headers) -> bytes:
-    """The client's header lines that go on, made once for all requests with the same head."""
-    if headers.forwarded is not None:
-        return headers.forwarded
-    lines: list[bytes] = []
-    for name, value in headers.items():
-        if name in _FORWARDED or (name.startswith(b"anthropic-") and name not in _NOT_FORWARDED):
-            if name == b"anthropic-beta" and b"oauth-" in value:
-                value = _without_oauth(value)
-                if not value:
-                    continue
-            lines.append(b"%b: %b\r\n" % (name, value))
-    if b"anthropic-version" not in headers:
-        lines.append(_DEFAULT_VERSION)
-    headers.forwarded = b"".join(lines)
-    return headers.forwarded
-
-
-def _without_oauth(betas: bytes) -> bytes:
-    """OAuth betas belong to a login of the client's own, not to our key (translation.md 4.1)."""
-    return b",".join([beta for beta in betas.split(b",") if not beta.strip().startswith(b"oauth-")])

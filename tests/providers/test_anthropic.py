@@ -371,7 +371,9 @@ def refusal(status: int, error_type: str = "", message: str = "why", **headers: 
     told = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     error = {"type": error_type, "message": message}
     body = json.dumps({"type": "error", "error": error, "request_id": "req_theirs"}).encode()
-    return make_provider().fault(make_call(), status, told, body if error_type else b"<html>", NOW_S)
+    return make_provider().fault(
+        make_call(), status, told, body if error_type else b"<html>", NOW_S
+    )
 
 
 @pytest.mark.parametrize(
@@ -508,7 +510,9 @@ def test_without_retry_after_no_wait_is_told() -> None:
 @examples()
 @given(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))
 def test_no_retry_after_can_break_us(value: bytes) -> None:
-    wait = make_provider().fault(make_call(), 429, {b"retry-after": value}, b"", NOW_S).retry_after_s
+    wait = (
+        make_provider().fault(make_call(), 429, {b"retry-after": value}, b"", NOW_S).retry_after_s
+    )
     assert wait is None or wait >= 0
 
 
@@ -528,3 +532,12 @@ def test_a_body_is_decoded_only_as_far_as_needed() -> None:
     fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     pieces = make_provider().request(make_call(), Body(raw, fields), "m")
     assert b"".join(pieces).endswith(raw.partition(b'"opus"')[2])
+
+
+def test_thinking_of_other_models_does_not_reach_anthropic() -> None:
+    ours = b'{"type":"thinking","thinking":"hm","signature":"GWs1.kimi.AQID"}'
+    turn = b'{"role":"assistant","content":[%b{"type":"text","text":"x"}]}'
+    body = b'{"model":"opus","max_tokens":9,"messages":[{"role":"user","content":"hi"},%b]}'
+    request = sent(make_call(body=body % (turn % (ours + b", "))))
+    assert request.body == (body % (turn % b"")).replace(b"opus", b"claude-opus-4-7")
+    assert request.headers[b"content-length"] == b"%d" % len(request.body)
