@@ -139,9 +139,12 @@ def _check_replay(messages: list[Message], vendor: Vendor) -> None:
     if vendor.replay == "never":
         return
     for at, message in enumerate(messages):
-        if not message.get("tool_calls"):
-            continue
         thought = message.get(vendor.reasoning_field)
-        missing = not thought if vendor.replay == "non_empty" else not isinstance(thought, str)
-        if missing:
+        if vendor.replay == "refused":
+            wrong = thought is not None
+        elif not message.get("tool_calls"):
+            wrong = False
+        else:
+            wrong = not thought if vendor.replay == "non_empty" else not isinstance(thought, str)
+        if wrong:
             raise bad_request(vendor.replay_words.format(index=at))

@@ -44,8 +44,9 @@ class Vendor:
     """Thinks in every answer while thinking is on, not only at the word THINK."""
     reasoning_field: str = "reasoning_content"
     """Where thoughts are told; empty: they stay hidden and are only paid for."""
-    replay: Literal["never", "present", "non_empty"] = "never"
-    """What `reasoning_field` must be on an assistant message with calls while thinking is on."""
+    replay: Literal["never", "present", "non_empty", "refused"] = "never"
+    """What `reasoning_field` must be on an assistant message with calls while thinking is on;
+    `refused`: on no message at all."""
     replay_words: str = ""
     efforts: tuple[str, ...] = ()
     """The values of `reasoning_effort` it takes; empty: it does not look."""

@@ -222,6 +222,17 @@ _DEEPSEEK = Vendor(
     failing="finish",
     overloaded_status=503,
 )
+_DEEPSEEK_CHAT = replace(
+    _DEEPSEEK, name="deepseek-chat", models=("deepseek-chat",), thinks="never", replay="never"
+)
+_DEEPSEEK_R1 = replace(
+    _DEEPSEEK,
+    name="deepseek-r1",
+    models=("deepseek-r1",),
+    thinks="always",
+    replay="refused",
+    replay_words="reasoning_content is not allowed in input messages (at index {index})",
+)
 _OPENROUTER = Vendor(
     name="openrouter",
     models=("openrouter-", "openrouter/"),
@@ -295,6 +306,8 @@ VENDORS = (
     _KIMI_K3,
     _MANTLE,
     _DEEPSEEK,
+    _DEEPSEEK_CHAT,
+    _DEEPSEEK_R1,
     _OPENROUTER,
     _VLLM,
     _OLLAMA,

@@ -8,6 +8,7 @@ DATA = "data:image/png;base64,aGk="
 HTTP = "https://example.com/cat.png"
 THOUGHT = {"reasoning_content": "I should look."}
 ROUND = [user("q"), calls("c1"), result("c1")]
+KIMI_ROUND = [user("q"), calls("functions.weather:0", **THOUGHT), result("functions.weather:0")]
 
 REFUSED: list[tuple[str, list[dict[str, Any]], str]] = [
     (
@@ -60,6 +61,7 @@ REFUSED: list[tuple[str, list[dict[str, Any]], str]] = [
     ),
     ("deepseek-v4", ROUND, "The `reasoning_content` in the thinking mode must be passed back"),
     ("deepseek-v4", [user("q"), calls("c1", **THOUGHT)], "(insufficient tool messages following"),
+    ("deepseek-r1", KIMI_ROUND, "reasoning_content is not allowed in input messages"),
     ("deepseek-v4", [picture(DATA)], "unknown variant `image_url`, expected `text`"),
     ("m", [{"role": "robot", "content": "x"}], "Invalid value for 'messages[0].role'."),
 ]
@@ -72,7 +74,6 @@ def test_a_vendor_refuses_a_wrong_history(
     assert words in refused(model, messages=messages, tools=[tool()]).words
 
 
-KIMI_ROUND = [user("q"), calls("functions.weather:0", **THOUGHT), result("functions.weather:0")]
 OFF = {"thinking": {"type": "disabled"}}
 
 TAKEN: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
@@ -88,6 +89,8 @@ TAKEN: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
     ("kimi-k2.6", [picture(DATA)], {}),
     ("deepseek-v4", [user("q"), calls("c1", reasoning_content=""), result("c1")], {}),
     ("deepseek-v4", ROUND, OFF),
+    ("deepseek-chat", ROUND, {}),
+    ("deepseek-r1", ROUND, {}),
     ("vllm-qwen", [user("q"), calls("c1"), user("x"), result("c7")], {}),
     ("m", [result("c1"), calls("x" * 99, **THOUGHT)], {}),
 ]

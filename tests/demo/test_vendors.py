@@ -23,6 +23,8 @@ from proxy.demo.vendors import GENERIC, VENDORS, vendor_of
         ("kimi-k3", "moonshot-effort"),
         ("moonshotai.kimi-k2-thinking", "mantle"),
         ("deepseek-v4-pro", "deepseek"),
+        ("deepseek-chat", "deepseek-chat"),
+        ("deepseek-r1", "deepseek-r1"),
         ("openrouter/anything", "openrouter"),
         ("vllm-qwen3", "vllm"),
         ("ollama-llama", "ollama"),
