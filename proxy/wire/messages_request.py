@@ -1,8 +1,8 @@
 """Anthropic's request body below its top level: messages, blocks, tools, wishes.
 
-Only what translations read. All values but `type` and `role` stay `msgspec.Raw`, because the same
-name means different things in different blocks, and because text that is copied need never be
-decoded: unknown fields and blocks must not fail a request. What cannot be read becomes a Fault
+Only what translations read. Most values stay `msgspec.Raw`, because the same name means different
+things in different blocks, and because text that is copied need never be decoded: unknown fields
+and blocks must not fail a request. What cannot be read becomes a Fault
 worded as Anthropic words it, with the path of the field in front. Knows no other wire.
 """
 
@@ -31,10 +31,10 @@ class Block(msgspec.Struct, gc=False):
 
     type: str = ""
     text: msgspec.Raw = ABSENT
-    id: msgspec.Raw = ABSENT
-    name: msgspec.Raw = ABSENT
+    id: str | None = None
+    name: str | None = None
     input: msgspec.Raw = ABSENT
-    tool_use_id: msgspec.Raw = ABSENT
+    tool_use_id: str | None = None
     content: msgspec.Raw = ABSENT
     is_error: msgspec.Raw = ABSENT
     source: msgspec.Raw = ABSENT
@@ -191,6 +191,13 @@ def text_of(raw: msgspec.Raw, where: str) -> str:
     """A string decoded. `where` is its path, for a Fault."""
     json_text(raw, where)
     return _TEXT.decode(raw)
+
+
+def named(value: str | None, where: str) -> str:
+    """A string that must be there: an id, a name."""
+    if not value:
+        raise bad(f"{where}: Field required")
+    return value
 
 
 def json_text(raw: msgspec.Raw, where: str) -> bytes:

@@ -16,15 +16,15 @@ from proxy.providers.openai_chat.json_text import BLANK_LINE, as_string, escaped
 from proxy.providers.openai_chat.parts import Text
 from proxy.providers.openai_chat.replay import Thoughts, note_thinking, write_thoughts
 from proxy.providers.openai_chat.setting import Gathered, Setting
-from proxy.stream.tool_ids import upstream_id
+from proxy.stream.tool_ids import WRAPPED, upstream_id
 from proxy.wire.messages_request import (
     Block,
     bad,
     json_text,
+    named,
     read_content,
     read_hits,
     read_items,
-    text_of,
 )
 
 _FOLDED_CHARS_MAX = 2048
@@ -70,7 +70,7 @@ class Turn:
                     pass
                 case "server_tool_use" | "mcp_tool_use":
                     at = f"{where}.{number}"
-                    self._serving[text_of(block.id, f"{at}.id")] = text_of(block.name, f"{at}.name")
+                    self._serving[named(block.id, f"{at}.id")] = named(block.name, f"{at}.name")
                 case _:
                     self._other(block, content, number, where, setting)
 
@@ -83,7 +83,7 @@ class Turn:
         if block.type == "web_search_tool_result":
             self._searched(block)
         elif block.type.endswith("_tool_result") and block.tool_use_id:
-            name = self._serving.get(text_of(block.tool_use_id, f"{path}.tool_use_id"), "A tool")
+            name = self._serving.get(block.tool_use_id, "A tool")
             result = read_items(content, where)[number] if not block.content else block.content
             said = str(memoryview(result), "utf-8")[:_FOLDED_CHARS_MAX]
             self.texts.append(escaped(f"[{name} was run by the previous model: {said}]"))
@@ -99,8 +99,8 @@ class Turn:
         self.texts.append(escaped(said + "]"))
 
     def _call(self, block: Block, where: str, setting: Setting, gathered: Gathered) -> None:
-        client = text_of(block.id, f"{where}.tool_use.id")
-        name = text_of(block.name, f"{where}.tool_use.name")
+        client = named(block.id, f"{where}.tool_use.id")
+        name = named(block.name, f"{where}.tool_use.name")
         arguments = bytes(block.input) or b"{}"
         if not arguments.startswith(_OBJECT):
             if arguments != b"null" and not setting.counting:
@@ -154,18 +154,20 @@ _SAFE_64 = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 def provider_id(client: str, dialect: Dialect) -> str:
     """The id of a call for the provider: as the provider gave it, or, where its rule forbids that,
     a digest: the same in every turn, so prompt caches hit (translation.md 2.5)."""
-    upstream = upstream_id(client)
-    if not _is_writable(upstream):
-        return hashed_id(upstream, dialect)
+    upstream = client
+    if client.startswith(WRAPPED):
+        upstream = upstream_id(client)
+        if not _is_writable(upstream):
+            return hashed_id(upstream, dialect)
     match dialect.tool_id:
         case "chars_40":
-            fits = 0 < len(upstream) <= 40
+            fits = len(upstream) <= 40
         case "chars_64":
             fits = _SAFE_64.fullmatch(upstream) is not None
         case "alphanumeric_9":
             fits = _ALPHANUMERIC_9.fullmatch(upstream) is not None
         case _:
-            fits = upstream != ""
+            return upstream
     return upstream if fits else hashed_id(upstream, dialect)
 
 

@@ -22,8 +22,8 @@ from proxy.wire.messages_request import (
     bad,
     is_null,
     json_text,
+    named,
     read_content,
-    text_of,
 )
 
 _REMINDER = rb"<system-reminder>\n"
@@ -96,7 +96,7 @@ class Conversation:
                 continue
             where = f"messages.{number}.content.{at}.tool_result"
             try:
-                call_id = text_of(block.tool_use_id, f"{where}.tool_use_id")
+                call_id = named(block.tool_use_id, f"{where}.tool_use_id")
                 # Of several results for one call the last one holds.
                 self._results[call_id] = result = read_result(block, where, self._setting)
             except Fault:
@@ -144,7 +144,8 @@ class Conversation:
         for at, block in enumerate(blocks):
             where = f"messages.{number}.content.{at}"
             if block.type == "tool_result":
-                self._parts += self._orphan(block, where)
+                if block.tool_use_id not in self._called:
+                    self._parts += self._orphan(block)
             else:
                 self._parts += self._user_parts(block, where, current)
 
@@ -159,16 +160,14 @@ class Conversation:
                 return []
             raise
 
-    def _orphan(self, block: Block, where: str) -> list[Part]:
+    def _orphan(self, block: Block) -> list[Part]:
         """A result whose call is not there, as text: nothing the client sent may vanish."""
-        try:
-            call_id = text_of(block.tool_use_id, f"{where}.tool_result.tool_use_id")
-        except Fault:
-            return []  # counting; else it was refused when it was read
-        if call_id in self._called or call_id not in self._results:
-            return []
+        call_id = block.tool_use_id or ""
+        result = self._results.pop(call_id, None)
+        if result is None:
+            return []  # it came twice
         opening = b"[tool result %b]" % escaped(call_id)
-        match self._results.pop(call_id).parts:
+        match result.parts:
             case [Text() as first, *others]:
                 return [Text(opening + b" " + first.inside, first.mark), *others]
             case others:

@@ -88,7 +88,7 @@ def chat_request(
     conversation.write(read_messages(fields["messages"]))
     tools = translate_tools(said, choice_asked, setting, gathered)
     choice = translate_choice(choice_asked, tools, bool(said), setting, gathered)
-    if choice.hint:
+    if choice.hint and not conversation.prefilled:
         conversation.remind(choice.hint)
     sent_tools = tools.written if choice.send_tools else []
     structured = translate_format(output, legacy, setting, tools=bool(sent_tools))
