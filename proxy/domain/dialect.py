@@ -90,6 +90,8 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     efforts: tuple[str, ...] = ("low", "medium", "high")
     """Supported efforts, weakest first."""
     effort_with_tools: bool = True
+    none_with_tools: bool = False
+    """Must the effort be said to be `none` beside tools, because leaving it out means another?"""
     thinks_unasked: bool = False
     """Does the model think when nobody mentions it? Decides on `drop_when_thinking`."""
     reasoning_family: str = ""

@@ -29,15 +29,17 @@ _FROM_NONE = ("none", "low", "medium", "high")
 
 _OPENAI_RULES: tuple[Rule, ...] = (
     (r"^o[1-9]", {**_OPENAI_THINKS, "parallel_flag": False}),
-    (r"^gpt-5", {**_OPENAI_THINKS, "efforts": ("minimal", "low", "medium", "high")}),
+    (r"^gpt-[5-9]", {**_OPENAI_THINKS, "efforts": ("minimal", "low", "medium", "high")}),
     (
-        r"^gpt-5\.\d",
+        r"^gpt-(5\.\d|[6-9])",
         {"sampling": "drop_when_thinking", "thinks_unasked": False, "efforts": _FROM_NONE},
     ),
-    (r"^gpt-5\.([2-9]|\d\d)", {"efforts": (*_FROM_NONE, "xhigh")}),
-    (r"^gpt-5\.([3-9]|\d\d)", {"effort_with_tools": False}),
+    (r"^gpt-(5\.([2-9]|\d\d)|[6-9])", {"efforts": (*_FROM_NONE, "xhigh")}),
+    (r"^gpt-(5\.([3-9]|\d\d)|[6-9])", {"effort_with_tools": False}),
+    # These think unless told otherwise, and refuse tools unless told (litellm #34569).
+    (r"^gpt-(5\.([6-9]|\d\d)|[6-9])", {"none_with_tools": True, "thinks_unasked": True}),
     (
-        r"^gpt-5.*-chat",
+        r"^gpt-[5-9].*-chat",
         {"system_role": "system", "reasoning": "none", "sampling": "pass", "thinks_unasked": False},
     ),
 )

@@ -95,6 +95,8 @@ def weakest(dialect: Dialect) -> str:
 
 def write_wish(wish: Wish, dialect: Dialect, *, tools: bool, max_tokens: int) -> bytes:
     """Top-level fields, each with a comma in front. `max_tokens` is what is sent."""
+    if tools and dialect.none_with_tools:
+        return b',"reasoning_effort":"none"'
     if wish.state == "unsaid" and not wish.effort:
         return b""
     on = wish.state == "on"
@@ -147,6 +149,8 @@ def _openrouter(wish: Wish, dialect: Dialect, max_tokens: int) -> bytes:
 
 def will_think(wish: Wish, dialect: Dialect, *, tools: bool) -> bool:
     """Will the model think, as far as can be known?"""
+    if tools and dialect.none_with_tools:
+        return False
     match dialect.reasoning:
         case "none":
             return dialect.thinks_unasked

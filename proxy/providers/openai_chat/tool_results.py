@@ -8,7 +8,6 @@ all results (trap 28).
 import msgspec
 
 from proxy.providers.openai_chat.blocks import mark_of, raw_block, user_parts
-from proxy.providers.openai_chat.json_text import NEWLINE
 from proxy.providers.openai_chat.parts import Part, Text
 from proxy.providers.openai_chat.setting import Setting
 from proxy.wire.messages_request import (
@@ -90,8 +89,3 @@ def _mark(parts: list[Part], block: Block, setting: Setting) -> None:
         last = parts[-1]
         if isinstance(last, Text):
             parts[-1] = Text(last.inside, mark)
-
-
-def as_text(parts: list[Part]) -> bytes:
-    """The texts of `parts`, joined."""
-    return NEWLINE.join([part.inside for part in parts if isinstance(part, Text)])
