@@ -183,7 +183,7 @@ def read_hits(raw: msgspec.Raw) -> list[SearchHit]:
     """The results of a web search; none where it failed."""
     try:
         return _HITS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
 
 

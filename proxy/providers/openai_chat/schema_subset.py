@@ -58,8 +58,8 @@ def _fits(schema: object, depth: int) -> int:
     if "items" in schema:
         count += _fits(schema["items"], depth + 1)
     for name in ("$defs", "definitions"):
-        count += _all_fit(_values(schema.get(name, {})), depth)
-    return count + _all_fit(_elements(schema.get("anyOf", [])), depth)
+        count += _all_fit(_values(schema.get(name, {})), depth + 1)
+    return count + _all_fit(_elements(schema.get("anyOf", [])), depth + 1)
 
 
 def _closed(schema: dict[str, object], depth: int) -> int:

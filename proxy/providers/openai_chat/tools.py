@@ -162,7 +162,10 @@ def _schema(tool: Tool, number: int) -> bytes:
     schema = bytes(tool.input_schema)
     if not schema.startswith(_OBJECT):
         raise bad(f"{where}: {'Input should be an object' if schema else 'Field required'}")
-    head = _HEAD.decode(schema)
+    try:
+        head = _HEAD.decode(schema)
+    except RecursionError:
+        raise bad(f"{where}: nested too deeply") from None
     missing = b"" if head.type else b'"type":"object",'
     if not head.properties:
         missing += b'"properties":{},'

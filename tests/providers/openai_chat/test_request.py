@@ -128,3 +128,34 @@ def test_a_search_tool_is_never_counted(kind: str) -> None:
     assert "tools" not in json.loads(count(raw))
     with pytest.raises(Fault, match="Web search is not enabled for this gateway"):
         ask(raw)
+
+
+@pytest.mark.parametrize("place", ["schema", "input", "hits", "mark", "unheard_of"])
+def test_nesting_up_to_the_readers_limit_is_carried_or_refused(place: str) -> None:
+    refused = 0
+    for depth in range(500, 1000, 7):
+        nested = b'{"a":' * depth + b"1" + b"}" * depth
+        content = {
+            "schema": b'"x"',
+            "input": b'[{"type":"tool_use","id":"a","name":"f","input":%b}]' % nested,
+            "hits": b'[{"type":"web_search_tool_result","tool_use_id":"s","content":%b}]' % nested,
+            "mark": b'[{"type":"text","text":"t","cache_control":%b}]' % nested,
+            "unheard_of": b'[{"type":"unheard_of","source":%b}]' % nested,
+        }[place]
+        tools = b"null"
+        if place == "schema":
+            tools = b'[{"name":"f","strict":true,"input_schema":%b}]' % nested
+        raw = (
+            b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"},'
+            b'{"role":"assistant","content":%b},{"role":"user","content":'
+            b'[{"type":"text","text":"y"},{"type":"tool_result","tool_use_id":"a"}]}],"tools":%b}'
+        ) % (content, tools)
+        for run in (ask, count):
+            try:
+                made = run(raw, "openai", "gpt-4.1")
+            except Fault as fault:
+                assert fault.status == 400
+                refused += 1
+            else:
+                assert (made if isinstance(made, bytes) else made.body).startswith(b'{"model"')
+    assert refused, "no depth was too much"

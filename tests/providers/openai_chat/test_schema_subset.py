@@ -6,7 +6,7 @@ import pytest
 
 from proxy.providers.openai_chat.schema_subset import is_strict
 
-TEXT = {"type": "string"}
+TEXT: dict[str, object] = {"type": "string"}
 
 
 def closed(**properties: object) -> dict[str, object]:
@@ -22,6 +22,13 @@ def deep(levels: int) -> dict[str, object]:
     schema = closed(x=TEXT)
     for _ in range(levels):
         schema = closed(x=schema)
+    return schema
+
+
+def alternatives(levels: int) -> dict[str, object]:
+    schema: dict[str, object] = TEXT
+    for _ in range(levels):
+        schema = {"anyOf": [schema]}
     return schema
 
 
@@ -63,6 +70,7 @@ def test_these_are(schema: dict[str, object]) -> None:
         closed(a={"type": "array", "items": {"type": "object"}}),
         closed(a={"anyOf": {"x": TEXT}}),
         closed(a=True),
+        closed(a=alternatives(11)),
         closed(a=TEXT) | {"$defs": [TEXT]},
         {"type": "object", "properties": [], "additionalProperties": False},
         deep(12),
@@ -71,6 +79,14 @@ def test_these_are(schema: dict[str, object]) -> None:
 )
 def test_these_are_not(schema: dict[str, object]) -> None:
     assert not is_strict(json.dumps(schema).encode())
+
+
+def test_one_nested_without_end_is_not() -> None:
+    deepest = b'{"anyOf":[' * 400 + b"{}" + b"]}" * 400
+    assert not is_strict(
+        b'{"type":"object","properties":{"a":%b},"required":["a"],"additionalProperties":false}'
+        % deepest
+    )
 
 
 @pytest.mark.parametrize("raw", [b"", b"[1]", b"null", b"{", b'{"type":"\xff"}'])
