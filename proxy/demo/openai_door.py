@@ -55,6 +55,7 @@ class OpenAIDoor:
                 ),
                 openai_wire.failure(envelope, manner),
                 self._pace_s,
+                waiting=asked.vendor.waiting.encode(),
             )
         if reply.ending is Ending.ERROR:
             raise RefusedError(openai_errors.overloaded(asked.vendor))

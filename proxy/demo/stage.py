@@ -7,6 +7,7 @@ then it stops, as a model provider would.
 
 import asyncio
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ ENTRY = web.RequestKey("entry", Entry)
 SERIAL = web.RequestKey("serial", str)
 
 _LOOK_EVERY_S = 0.05
+_WAITING_EVERY_S = 1.0
 
 
 class ClientGoneError(ConnectionError):
@@ -34,9 +36,16 @@ async def keep_silent(request: web.Request, silence_s: float) -> None:
 
 
 async def stream(
-    request: web.Request, reply: Reply, frames: Iterator[Frame], error_frame: bytes, pace_s: float
+    request: web.Request,
+    reply: Reply,
+    frames: Iterator[Frame],
+    error_frame: bytes,
+    pace_s: float,
+    *,
+    waiting: bytes = b"",
 ) -> web.StreamResponse:
-    """Stream the frames of `reply`; deltas keep the pace."""
+    """Stream the frames of `reply`; deltas keep the pace. With `waiting` the head goes out at once
+    and that comment comes again and again in every silence."""
     response = web.StreamResponse(
         headers={
             "content-type": "text/event-stream; charset=utf-8",
@@ -44,9 +53,13 @@ async def stream(
         }
     )
     try:
-        await keep_silent(request, reply.silence_first_s)
-        await response.prepare(request)
-        await _send(request, response, reply, frames, error_frame, pace_s)
+        if waiting:
+            await response.prepare(request)
+            await _wait(request, response, reply.silence_first_s, waiting)
+        else:
+            await keep_silent(request, reply.silence_first_s)
+            await response.prepare(request)
+        await _send(request, response, reply, frames, _Midway(error_frame, pace_s, waiting))
     except ConnectionError:
         request[ENTRY].disconnected_early = True
     else:
@@ -78,13 +91,20 @@ def cut(request: web.Request) -> None:
         request.transport.abort()
 
 
+class _Midway(NamedTuple):
+    """How it goes on between first frame and last."""
+
+    error_frame: bytes
+    pace_s: float
+    waiting: bytes
+
+
 async def _send(
     request: web.Request,
     response: web.StreamResponse,
     reply: Reply,
     frames: Iterator[Frame],
-    error_frame: bytes,
-    pace_s: float,
+    midway: _Midway,
 ) -> None:
     # "Some deltas" is half of them, but one where there is any.
     middle = max(reply.pieces_count // 2, min(reply.pieces_count, 1))
@@ -92,16 +112,27 @@ async def _send(
     in_first_half = True
     for frame in frames:
         if frame.is_delta:
-            await asyncio.sleep(pace_s)
+            await asyncio.sleep(midway.pace_s)
             deltas_sent += 1
         await response.write(frame.data)
         if in_first_half and deltas_sent >= middle:
             in_first_half = False
-            await keep_silent(request, reply.silence_middle_s)
+            await _wait(request, response, reply.silence_middle_s, midway.waiting)
             if reply.ending is Ending.ERROR:
-                await response.write(error_frame)
+                await response.write(midway.error_frame)
             if reply.ending is not Ending.WHOLE:
                 return
+
+
+async def _wait(
+    request: web.Request, response: web.StreamResponse, silence_s: float, waiting: bytes
+) -> None:
+    """Be silent, or say nothing but the comment."""
+    while waiting and silence_s > 0:
+        await response.write(waiting)
+        await keep_silent(request, min(silence_s, _WAITING_EVERY_S))
+        silence_s -= _WAITING_EVERY_S
+    await keep_silent(request, silence_s)
 
 
 def _see_client(request: web.Request) -> None:

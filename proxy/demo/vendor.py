@@ -93,6 +93,8 @@ class Vendor:
     """Sends the pieces of parallel calls turn by turn."""
     opening: tuple[str, ...] = ()
     """Raw frames before the first chunk: comments, or frames without a choice."""
+    waiting: str = ""
+    """The comment it sends while the model is silent; its head then goes out at once."""
     body_before_json: str = ""
     nulls: tuple[str, ...] = ()
     """Fields that every delta names, null where it has nothing to say."""

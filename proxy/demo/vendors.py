@@ -215,6 +215,7 @@ _DEEPSEEK = Vendor(
     overflow_total=_TOTAL_OVERFLOW,
     call_id="call_{number:02d}_{serial}",
     opening=(": keep-alive\n\n", ": keep-alive\n\n"),
+    waiting=": keep-alive\n\n",
     body_before_json="\n\n\n",
     nulls=("content", "reasoning_content"),
     usage_places=("finish",),
@@ -252,6 +253,7 @@ _OPENROUTER = Vendor(
         "of either one."
     ),
     opening=(": OPENROUTER PROCESSING\n\n",),
+    waiting=": OPENROUTER PROCESSING\n\n",
     failing="chunk",
     overloaded_status=502,
 )

@@ -161,6 +161,27 @@ async def test_a_stream_can_end_in_good_order_but_too_early(demo: Any) -> None:
     assert "[DONE]" not in said
 
 
+@pytest.mark.parametrize(
+    ("model", "comment"),
+    [("deepseek-v4", ": keep-alive"), ("openrouter/x", ": OPENROUTER PROCESSING")],
+)
+@pytest.mark.parametrize("silence", ["SLOW", "PAUSE"])
+async def test_some_send_comments_while_the_model_is_silent(
+    demo: Any, model: str, comment: str, silence: str
+) -> None:
+    async def said(written: str) -> list[str]:
+        asked = body(written, stream=True, model=model)
+        async with demo.post(PATH, json=asked, headers=HEADERS) as response:
+            assert response.status == 200
+            frames: list[str] = (await response.text()).split("\n\n")
+            return frames
+
+    quick, slow = await said("hi"), await said(f"{silence} 0.02 hi")
+    assert slow.count(comment) == quick.count(comment) + 1
+    assert len(slow) == len(quick) + 1
+    assert (slow[0] == comment) or silence == "PAUSE"
+
+
 async def test_azure_keys_travel_in_their_own_header(demo: Any) -> None:
     async with demo.post(PATH, json=body("hi"), headers={"api-key": KEY}) as response:
         assert response.status == 200
