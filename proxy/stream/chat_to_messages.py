@@ -16,7 +16,7 @@ from proxy.stream.finish import Finish
 from proxy.stream.message_events import MessageEvents
 from proxy.stream.message_writer import TEXT, THINKING
 from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
-from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of
+from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of, text_of_one
 from proxy.wire.chat import Chunk, read_chunk
 from proxy.wire.chat_fault import read_chat_error
 from proxy.wire.events import DELTA_CLOSE, escaped
@@ -26,7 +26,11 @@ from proxy.wire.sse import EventReader, Named
 
 JOINED_BYTES_MAX = 65_536
 """What was held of an event is joined with a read for the short way only up to this size."""
-LESSONS_MAX = 4
+MANY_BYTES = 1024
+"""From here on a read is likely to hold several events."""
+DETOURS_MAX = 6
+"""So many events of a read are looked at alone."""
+LESSONS_MAX = 8
 """Shapes that are learned in vain before learning is given up: some providers vary every chunk."""
 _DONE = b"[DONE]"
 
@@ -93,33 +97,24 @@ class ChatToMessages:
         """What may go on, given the next bytes of the provider."""
         if self.at is not OPEN and self.at is not BEGIN:
             return b""
-        plain = self._plain
-        if plain is None:
-            return self._feed_slowly(chunk)
         held = self._reader.held
-        if held:
+        plain = self._plain
+        if plain is not None and not held and len(chunk) <= self._bytes_max:
+            # Exactly one event of the known shape: what most reads are.
+            words = plain.words(chunk)
+            text = text_of_one(words)
+            if text is not None and (not plain.is_thinking or self._keep_thought(words)):
+                self._turn.count.said.add(text)
+                return self._plain_opening + words + DELTA_CLOSE
+        if plain is None:
+            if len(chunk) < MANY_BYTES or not self._lessons:
+                return self._feed_slowly(chunk)
+        elif held:
             if len(held) > JOINED_BYTES_MAX:
                 return self._feed_slowly(chunk)
             chunk = bytes(held) + chunk
             held.clear()
-        parts, end = plain.parts(chunk)
-        text = text_of(parts) if parts and end <= self._bytes_max else None
-        if text is None:
-            return self._feed_slowly(chunk)
-        turn = self._turn
-        if plain.is_thinking:
-            words = b"".join(parts)
-            if turn.held_bytes + len(words) > self._bytes_max:
-                return self._feed_slowly(chunk)
-            turn.signer.words += words
-        turn.count.said.add(text)
-        self._lessons = LESSONS_MAX
-        opening = self._plain_opening
-        if len(parts) == 1:
-            out = opening + parts[0] + DELTA_CLOSE
-        else:
-            out = opening + (DELTA_CLOSE + opening).join(parts) + DELTA_CLOSE
-        return out if end == len(chunk) else out + self._feed_slowly(chunk[end:])
+        return self._feed_fast(chunk)
 
     def open(self) -> bytes:
         """`message_start`, if nothing was said yet."""
@@ -206,7 +201,7 @@ class ChatToMessages:
         turn = self._turn
         turn.take(chunk, data)
         self.said_all = turn.finish is not None
-        if turn.held_bytes > self._bytes_max:
+        if turn.writer.state is not TEXT and turn.held_bytes > self._bytes_max:
             raise _too_large(self._bytes_max)
         return chunk
 
@@ -254,6 +249,57 @@ class ChatToMessages:
         self._turn.let_go()
 
     # ------------------------------------------------------------ the short way
+
+    def _feed_fast(self, read: bytes) -> bytes:
+        """Events of the known shape are copied, others go the ordinary way: the first few of them
+        alone, so that the rest of a large read may be copied all the same."""
+        written: list[bytes] = []
+        for _ in range(DETOURS_MAX):
+            plain = self._plain
+            if plain is not None:
+                out, end = self._copy_words(plain, read)
+                if end == len(read):
+                    return b"".join(written) + out if written else out
+                written.append(out)
+                read = read[end:]
+            border = read.find(b"\n\n") + 2
+            if border < 2 or border == len(read):
+                break
+            written.append(self._feed_slowly(read[:border]))
+            read = read[border:]
+            if self.at is not OPEN and self.at is not BEGIN:
+                return b"".join(written)
+        written.append(self._feed_slowly(read))
+        return b"".join(written)
+
+    def _copy_words(self, plain: PlainDelta, read: bytes) -> tuple[bytes, int]:
+        """The events of the known shape that `read` begins with as ours, and where they end."""
+        parts, end = plain.parts(read)
+        text = text_of(parts) if parts and end <= self._bytes_max else None
+        if text is None:
+            if len(parts) < 2:
+                return b"", 0
+            parts, end = plain.good(parts)
+            text = text_of(parts) if parts and end <= self._bytes_max else None
+            if text is None:
+                return b"", 0
+        if plain.is_thinking and not self._keep_thought(b"".join(parts)):
+            return b"", 0
+        self._turn.count.said.add(text)
+        self._lessons = LESSONS_MAX
+        opening = self._plain_opening
+        if len(parts) == 1:
+            return opening + parts[0] + DELTA_CLOSE, end
+        return opening + (DELTA_CLOSE + opening).join(parts) + DELTA_CLOSE, end
+
+    def _keep_thought(self, words: bytes) -> bool:
+        """For the signature; not beyond the cap, where the ordinary way knows what to say."""
+        turn = self._turn
+        signer = turn.signer
+        if turn.slots.held_bytes + signer.held_bytes + len(words) > self._bytes_max:
+            return False
+        signer.words += words
+        return True
 
     def _learn(self, chunk: Chunk, data: bytes) -> None:
         """Was the last event words alone, with nothing in their way? Then the next may well be

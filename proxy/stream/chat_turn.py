@@ -33,6 +33,7 @@ from proxy.wire.events import stop_fields, usage_document
 from proxy.wire.seal import ThinkingSeal
 
 EXPLANATION_CHARS_MAX = 4096
+_NULL_BYTES = 4
 _LEAKED_INDEX = 1 << 30
 """Where leaked calls stand among the others: behind them."""
 
@@ -115,15 +116,13 @@ class ChatTurn:
 
     def take(self, chunk: Chunk, data: bytes) -> None:
         """One chunk, or a whole reply. Raises Fault when it is an error or cannot be believed."""
-        if chunk.error is not NOTHING and is_said(chunk.error):
-            raise read_chat_error(bytes(chunk.error), status=None, call=self._call)
-        choice = _first(chunk)
-        self._take_usage(chunk, choice)
-        if choice is None:
-            if not chunk.choices and complains(data):
-                raise read_chat_error(data, status=None, call=self._call)
-            return
-        if self.finish is not None or self.words.matched:
+        choices = chunk.choices
+        choice = choices[0] if choices else None
+        if choice is None or choice.index or chunk.error is not NOTHING or not _is_usual(chunk):
+            choice = self._take_unusual(chunk, choice, data)
+        elif choice.usage is not NOTHING and is_said(choice.usage):
+            self.count.take(choice.usage)
+        if choice is None or self.finish is not None or self.words.matched:
             return
         if self.writer.state is FRESH:
             self.writer.start()
@@ -190,18 +189,26 @@ class ChatTurn:
     def _clear(self) -> bool:
         return self.words.clear()
 
-    def _take_usage(self, chunk: Chunk, choice: Choice | None) -> None:
-        if chunk.service_tier is not None:
-            self.count.tier(chunk.service_tier)
-        for raw in (
-            chunk.usage,
-            chunk.x_groq.usage if chunk.x_groq is not None else NOTHING,
-            choice.usage if choice is not None else NOTHING,
-        ):
-            if raw is not NOTHING and is_said(raw):
+    def _take_unusual(self, chunk: Chunk, choice: Choice | None, data: bytes) -> Choice | None:
+        """Everything but words: errors, usage, several choices or none. The choice that counts."""
+        if is_said(chunk.error):
+            raise read_chat_error(bytes(chunk.error), status=None, call=self._call)
+        if choice is not None and choice.index:
+            choice = _first(chunk.choices or [])
+        self.count.tier(chunk.service_tier)
+        raws = [chunk.usage]
+        if chunk.x_groq is not None:
+            raws.append(chunk.x_groq.usage)
+        if choice is not None:
+            raws.append(choice.usage)
+        for raw in raws:
+            if is_said(raw):
                 self.count.take(raw)
                 self.writer.start()
-                return
+                return choice
+        if not chunk.choices and complains(data):
+            raise read_chat_error(data, status=None, call=self._call)
+        return choice
 
     def _take_delta(self, delta: Delta, is_loose: bool, *, is_whole: bool) -> None:
         thinking = delta.reasoning_content or delta.reasoning
@@ -252,9 +259,14 @@ class ChatTurn:
         self.slots.feed(index, call_id, function.name, arguments)
 
 
-def _first(chunk: Chunk) -> Choice | None:
+def _is_usual(chunk: Chunk) -> bool:
+    """Does a chunk with a choice say nothing beside it?"""
+    return len(chunk.usage) <= _NULL_BYTES and chunk.x_groq is None and chunk.service_tier is None
+
+
+def _first(choices: list[Choice]) -> Choice | None:
     """The first answer; we asked for one."""
-    for choice in chunk.choices or ():
+    for choice in choices:
         if choice.index is None or choice.index == 0:
             return choice
     return None

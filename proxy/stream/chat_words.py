@@ -82,6 +82,10 @@ class ChatWords:
         return self._torn.half != "" or self._torn_thought.half != ""
 
     @property
+    def _is_free(self) -> bool:
+        return not self._slots.any and not self._torn.half
+
+    @property
     def held_bytes(self) -> int:
         """What is kept back, about."""
         held = self._held_chars
@@ -91,6 +95,9 @@ class ChatWords:
 
     def speak(self, text: str, *, is_loose: bool) -> None:
         """Text as the provider says it; `is_loose` text may hold halves of characters."""
+        if self._writer.state is TEXT and self.plain_text and not is_loose and self._is_free:
+            self._writer.text(escaped(text))  # what most chunks come to
+            return
         if is_loose or self._torn.half:
             text = self._torn.mend(text)
         if self._tags is None:

@@ -36,6 +36,14 @@ class PlainDelta:
         self.is_thinking = is_thinking
         self._between = behind + before
 
+    def words(self, read: bytes) -> bytes:
+        """The words of the one event that `read` is; empty when it is another or several."""
+        if read.startswith(self.before) and read.endswith(self.behind):
+            words = read[len(self.before) : -len(self.behind)]
+            if b"\n" not in words:
+                return words
+        return b""
+
     def parts(self, read: bytes) -> tuple[list[bytes], int]:
         """The words of the events of this shape that `read` begins with, and where they end; no
         words where it begins with another. The words are not checked yet."""
@@ -44,19 +52,35 @@ class PlainDelta:
             return [], 0
         return read[len(self.before) : end].split(self._between), end + len(self.behind)
 
+    def good(self, parts: list[bytes]) -> tuple[list[bytes], int]:
+        """The first of `parts` up to one that is no mere text, and where their events end."""
+        count = 0
+        while count < len(parts) and text_of(parts[count : count + 1]) is not None:
+            count += 1
+        good = parts[:count]
+        return good, count * len(self._between) + sum(map(len, good))
+
 
 def text_of(parts: list[bytes]) -> str | None:
-    """The words as text, all together; None where one of them is no part of a JSON string as we
-    would write it, so that a copy of it would not be what we write."""
-    words = parts[0] if len(parts) == 1 else b"".join(parts)
+    """The words as text, all together; None where one of them is not to be copied."""
+    if len(parts) == 1:
+        return text_of_one(parts[0])
+    words = b"".join(parts)
+    if words.isascii() and b"\\" not in words and all(parts):
+        return text_of_one(words)
+    # Half an escape or half a character may make a whole one with the next part.
+    texts = [text_of_one(part) for part in parts]
+    said = [text for text in texts if text is not None]
+    return "".join(said) if len(said) == len(texts) else None
+
+
+def text_of_one(words: bytes) -> str | None:
+    """The words of one event as text; None where they are no JSON string, an empty one, or one
+    that we would write in other bytes."""
+    if not words or (b"\\" in words and (b"\\u" in words or b"\\/" in words)):
+        return None
     try:
-        if b"\\" in words:
-            if b"\\u" in words or b"\\/" in words:
-                return None
-        elif words.isascii():
-            return _TEXT.decode(b'"%b"' % words) if all(parts) else None
-        # Half an escape or half a character may make a whole one with the next part.
-        return "".join([_TEXT.decode(b'"%b"' % part) for part in parts]) if all(parts) else None
+        return _TEXT.decode(b'"' + words + b'"')
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

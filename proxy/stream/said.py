@@ -9,20 +9,20 @@ SAMPLE_CHARS = 4096
 class Said:
     """Counts characters, keeps a sample of them."""
 
-    __slots__ = ("_sample", "_sample_chars", "chars")
+    __slots__ = ("_room", "_sample", "chars")
 
     def __init__(self) -> None:
         self.chars = 0
         self._sample: list[str] = []
-        self._sample_chars = 0
+        self._room = SAMPLE_CHARS
 
     def add(self, text: str) -> None:
         """More was said. However a text is cut, the sample is the same."""
         self.chars += len(text)
-        room = SAMPLE_CHARS - self._sample_chars
+        room = self._room
         if room > 0:
             self._sample.append(text[:room])
-            self._sample_chars += min(len(text), room)
+            self._room = room - len(text)
 
     def estimate_tokens(self) -> int:
         """As many as the sample has, in proportion; one at least where anything was said."""

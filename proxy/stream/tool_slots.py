@@ -129,6 +129,19 @@ class ToolSlots:
 
     def feed(self, index: object, call_id: object, name: object, arguments: bytes) -> None:
         """One element of `tool_calls`; `arguments` is JSON. Raises Fault."""
+        live = self._live
+        if (
+            live is not None
+            and live is self._recent
+            and live.at is SPEAKING
+            and live.index == index
+            and not self._waiting
+            and (not call_id or call_id == live.id)
+            and not self._cumulative
+            and arguments[:1] == b'"'
+        ):
+            self._go_on(live, read_text(arguments) or "")  # what most fragments are
+            return
         if self._expected.no_calls:
             return
         slot = self._slot(
@@ -146,14 +159,17 @@ class ToolSlots:
             if more.strip():
                 raise _broken("sent arguments for a tool call that was complete")
             return
+        self._go_on(slot, more)
+        if self.streams:
+            self._advance()
+
+    def _go_on(self, slot: Slot, more: str) -> None:
         if more:
             before_bytes = len(slot.given)
             more = slot.add(more)
             self.held_bytes += len(slot.given) - before_bytes
-            if slot.at is SPEAKING:
+            if slot.at is SPEAKING and more:
                 self._writer.arguments(more)
-        if self.streams:
-            self._advance()
 
     def make_way(self) -> bool:
         """Text or thinking wants to go out: is no call in its way, or none that is incomplete?"""

@@ -42,6 +42,17 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> list[bytes | Named]:
         """The data of the events that are whole now."""
+        end = len(chunk) - 2
+        if (
+            chunk.find(b"\n") == end  # exactly one event of one line: what most reads are
+            and chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and self._is_seen
+            and not self.held
+            and end <= self._bytes_max
+            and b"\r" not in chunk
+        ):
+            return [chunk[6:end]]
         if self._after_cr or b"\r" in chunk:
             chunk = self._in_line_feeds(chunk)
         if not self._is_seen:

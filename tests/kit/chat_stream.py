@@ -1,4 +1,4 @@
-"""Chat completions for tests: calls to translate, chunks, whole replies, and what became of them."""
+"""Chat completions for tests: calls to translate, chunks, whole replies, what became of them."""
 
 import datetime as dt
 from collections.abc import Iterable
