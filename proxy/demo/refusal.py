@@ -16,6 +16,8 @@ _WORDS: dict[int, tuple[str, str]] = {
     429: ("rate_limit_error", "This request would exceed your account's rate limit."),
     500: ("api_error", "Internal server error"),
     501: ("not_supported", "Not supported"),
+    502: ("api_error", "The provider behind the demo model failed."),
+    503: ("api_error", "The demo model is overloaded or not ready yet."),
     504: ("timeout_error", "The request timed out upstream."),
     529: ("overloaded_error", "Overloaded"),
 }

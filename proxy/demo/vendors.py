@@ -194,6 +194,7 @@ _MANTLE = replace(
     usage_details="bare",
     overflow="prompt tokens ({prompt}) exceed model maximum ({window})",
     overflow_total="",
+    overloaded_status=503,
     counts_at="",
 )
 

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from proxy.demo import openai_wire
-from proxy.demo.envelope import Envelope
+from proxy.demo import openai_errors, openai_wire
+from proxy.demo.envelope import Envelope, Frame
 from proxy.demo.openai_request import ChatRequest, read_request
-from proxy.demo.script import ORDINARY, THOUGHT, Reply, answer
+from proxy.demo.script import ORDINARY, THOUGHT, Ending, Overflow, Reply, answer
+from proxy.demo.vendors import vendor_of
 from proxy.domain.call import Call
+from proxy.domain.fault import Kind
 from proxy.providers.openai_chat.request import chat_request
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.chat_to_messages import ChatToMessages
 from proxy.wire.body import read_body
+from proxy.wire.chat_fault import read_chat_error
 from tests.demo.grammar import check, events_of
 from tests.providers.openai_chat.asking import SEAL, dialect_of, make_call
 
@@ -93,6 +96,11 @@ class Client:
         frames = openai_wire.frames(
             reply, envelope, include_usage=asked_of_it.include_usage, manner=manner
         )
+        if reply.ending is not Ending.WHOLE:
+            middle = [frame.data for frame in frames][: reply.pieces_count // 2]
+            if reply.ending is Ending.ERROR:
+                middle.append(openai_wire.failure(envelope, manner))
+            frames = (Frame(data) for data in middle)
         said = b"".join(self._read(call, (frame.data for frame in frames)))
         return check(events_of(said), estimated=True)
 
@@ -208,3 +216,26 @@ def test_images_arrive(row: str, model: str) -> None:
     client = Client(row, model)
     seen = [user([image, {"type": "text", "text": "hi"}])]
     assert texts(client.ask(stream=False, messages=seen)) == ORDINARY
+
+
+@everybody
+def test_a_prompt_that_is_too_long_is_told_in_the_words_coding_agents_know(
+    row: str, model: str
+) -> None:
+    refusal = openai_errors.overflow(Overflow(9000, 100, 8192), vendor_of(model))
+    assert refusal is not None
+    call, _ = make_call(json.dumps({"model": "x", "messages": [user("hi")]}).encode())
+    said = openai_errors.error_body(refusal, vendor_of(model))
+    fault = read_chat_error(said, status=refusal.status, call=call)
+    assert (fault.kind, fault.message[:20]) == (Kind.BAD_REQUEST, "prompt is too long: ")
+    if row != "ollama":  # which tells no numbers
+        assert fault.message == "prompt is too long: 9000 tokens > 8192 maximum"
+
+
+@everybody
+def test_a_stream_that_fails_midway_ends_in_an_error(row: str, model: str) -> None:
+    client = Client(row, model)
+    for marker in ("ERRORMID", "TRUNCATE"):
+        message = client.ask(stream=True, messages=[user(marker)])
+        assert message["error"]["type"] in ("overloaded_error", "api_error"), marker
+        assert "Hello" in "".join(message["content"][-1]["_parts"])  # a block that never closed
