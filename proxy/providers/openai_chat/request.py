@@ -12,6 +12,7 @@ from proxy.domain.call import Call
 from proxy.domain.dialect import Dialect
 from proxy.domain.expected import Expected
 from proxy.domain.fault import Fault, Kind
+from proxy.providers.openai_chat.functions import translate_tools
 from proxy.providers.openai_chat.json_text import quoted
 from proxy.providers.openai_chat.messages import Conversation
 from proxy.providers.openai_chat.reasoning import (
@@ -25,7 +26,6 @@ from proxy.providers.openai_chat.setting import Gathered, Setting
 from proxy.providers.openai_chat.structured import translate_format
 from proxy.providers.openai_chat.system_prompt import write_system
 from proxy.providers.openai_chat.tool_choice import FORCING, translate_choice
-from proxy.providers.openai_chat.tools import translate_tools
 from proxy.providers.openai_chat.top_fields import (
     clamped,
     read_metadata,

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from proxy.providers.openai_chat.functions import Tools
 from proxy.providers.openai_chat.json_text import escaped, quoted
 from proxy.providers.openai_chat.setting import Gathered, Setting
-from proxy.providers.openai_chat.tools import Tools
 from proxy.wire.messages_request import ToolChoice, bad, text_of
 
 FORCING = ("any", "tool")
