@@ -8,7 +8,6 @@ import msgspec
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.stream.pipe import WholeReply
-from proxy.stream.repair import FAMILY
 from proxy.stream.repaired_parts import (
     ABSENT,
     CALLS,
@@ -25,6 +24,7 @@ from proxy.stream.repaired_parts import (
     text_of,
     words_of,
 )
+from proxy.stream.repaired_writer import FAMILY
 from proxy.stream.thinking_signer import ThinkingSigner
 from proxy.stream.tool_ids import made_id
 from proxy.wire.chat_fault import read_chat_error

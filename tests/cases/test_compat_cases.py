@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.stream.repair import FAMILY, RepairedMessages
+from proxy.stream.repair import RepairedMessages
+from proxy.stream.repaired_writer import FAMILY
 from proxy.stream.tool_ids import made_id
 from proxy.wire.seal import ThinkingSeal
 from tests.kit.asked import make_asked

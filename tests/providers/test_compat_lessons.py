@@ -29,7 +29,8 @@ def refusal(message: str) -> bytes:
     [
         (
             "Unexpected value(s) `prompt-caching-scope-2026-01-05`, "
-            "`structured-outputs-2025-12-15` for the `anthropic-beta` header. Please consult our documentation.",
+            "`structured-outputs-2025-12-15` for the "
+            "`anthropic-beta` header. Please consult our documentation.",
             "prompt-caching-scope-2026-01-05, structured-outputs-2025-12-15",
         ),
         ("capability_rejected: beta_header:context-1m-2025-08-07", "context-1m-2025-08-07"),

@@ -4,7 +4,8 @@ import pytest
 
 from proxy.domain.fault import Fault, Kind
 from proxy.stream.pipe import At, Pipe
-from proxy.stream.repair import FAMILY, RepairedMessages
+from proxy.stream.repair import RepairedMessages
+from proxy.stream.repaired_writer import FAMILY
 from proxy.wire.seal import ThinkingSeal
 from tests.kit.asked import make_asked
 from tests.kit.grammar import check_stream, events_of
