@@ -223,6 +223,7 @@ class RepairedWriter:
             self._signer.words.clear()
         elif state is CALL and self._input:
             self._tell(events.ARGUMENTS, events.escaped(self._input.decode()))
+            self._input = b""
         self._out.append(events.block_stop(self.index))
 
     # ------------------------------------------------------------ the end
