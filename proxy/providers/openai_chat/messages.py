@@ -13,7 +13,7 @@ from proxy.domain.fault import Fault
 from proxy.providers.openai_chat.assistant import Turn
 from proxy.providers.openai_chat.blocks import user_parts
 from proxy.providers.openai_chat.json_text import BLANK_LINE, NEWLINE, escaped, is_blank
-from proxy.providers.openai_chat.parts import Part, Text, write_content
+from proxy.providers.openai_chat.parts import Part, Text, is_empty, is_text, write_content
 from proxy.providers.openai_chat.setting import Gathered, Setting
 from proxy.providers.openai_chat.tool_results import NOTHING_RECORDED, Result, lift, read_result
 from proxy.wire.messages_request import (
@@ -205,14 +205,11 @@ class Conversation:
 
     def _write_tool(self, call_id: bytes, result: Result | None, number: int) -> None:
         dialect = self._setting.dialect
-        if result is None:
-            stay: list[Part] = [Text(NOTHING_RECORDED)]
-        elif dialect.tool_image:
-            stay = result.parts
-        else:
-            stay, lifted = lift(result, number, len(self._lifted) // 2)
+        stay: list[Part] = [Text(NOTHING_RECORDED)] if result is None else result.parts
+        if result is not None and not dialect.tool_image and not is_text(stay):
+            stay, lifted = lift(stay, number, len(self._lifted) // 2)
             self._lifted += lifted
-        if all(isinstance(part, Text) and not part.inside for part in stay):
+        if is_empty(stay):
             stay = [Text(escaped(dialect.empty_tool_result))]
         content = write_content(stay)
         self._append([b'{"role":"tool","tool_call_id":"%b","content":' % call_id, *content, b"}"])

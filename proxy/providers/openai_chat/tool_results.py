@@ -54,14 +54,14 @@ def read_result(block: Block, where: str, setting: Setting) -> Result:
     return Result(parts, references)
 
 
-def lift(result: Result, number: int, before: int) -> tuple[list[Part], list[Part]]:
+def lift(parts: list[Part], number: int, before: int) -> tuple[list[Part], list[Part]]:
     """The parts that may stand in a tool message, and those that follow in the user's.
 
     `number` is the result's own in its group, `before` how many parts were lifted before it.
     """
     stay: list[Part] = []
     lifted: list[Part] = []
-    for part in result.parts:
+    for part in parts:
         if isinstance(part, Text):
             stay.append(part)
             continue
