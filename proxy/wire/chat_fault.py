@@ -96,8 +96,8 @@ def read_chat_error(error: bytes | str, *, status: int | None, call: Call | None
         hint="Please tell the gateway's operator." if means in _OPERATORS else "",
         detail=detail,
         source=Source.CALLER if means is _Means.BLOCKED else Source.UPSTREAM,
-        retry=False if means in _OPERATORS else None,
-        retry_after_s=read_wait(said.retry_after, 0.0) if said.retry_after else None,
+        retry=False if means in _OPERATORS or _is_for_today(means, said) else None,
+        retry_after_s=_wait_s(means, said),
         status=means.status,
     )
 
@@ -175,6 +175,8 @@ _OVERLOADED = re.compile(r"overloaded|over capacity|no (?:available )?capacity",
 _NO_MODEL = re.compile(r"model not exist|model .{1,200} (?:does not exist|not found)", re.I)
 _REGION = re.compile(r"\b(?:region|country)\b", re.I)
 _RATE = re.compile(r"rate limit|too many requests", re.I)
+_DAILY = re.compile(r"too many (?:tokens|requests) per day", re.I)
+_AGAIN_IN = re.compile(r"try again (?:in|after) ((?:\d+(?:\.\d+)? ?(?:ms|[dhms]))+)", re.I)
 _TIMEOUT = re.compile(r"timed? ?out|deadline exceeded", re.I)
 
 
@@ -230,6 +232,20 @@ def _meaning_in_stream(said: Said) -> _Means:
         if pattern.search(said.message):
             return means
     return _Means.BROKEN
+
+
+def _is_for_today(means: _Means, said: Said) -> bool:
+    return means is _Means.RATE and _DAILY.search(said.message) is not None
+
+
+def _wait_s(means: _Means, said: Said) -> int | None:
+    """Where no header says when to come again, the error may."""
+    if means not in (_Means.RATE, _Means.OVERLOADED):
+        return None
+    if said.retry_after:
+        return read_wait(said.retry_after, 0.0)
+    told = _AGAIN_IN.search(said.message)
+    return read_wait(told[1].replace(" ", ""), 0.0) if told is not None else None
 
 
 def _words(means: _Means, said: Said) -> str:

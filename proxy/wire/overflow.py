@@ -71,7 +71,7 @@ _LIMIT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PART = re.compile(
-    r"([\d,]+) (?:tokens )?(?:in the (?:messages|functions)|from the input messages"
+    r"(?<![\d,])([\d,]+) (?:tokens )?(?:in the (?:messages|functions)|from the input messages"
     r"|of (?:text|image|tool) input)",
     re.IGNORECASE,
 )
@@ -85,7 +85,7 @@ _PROMPT = re.compile(
 )
 _TOTAL = re.compile(r"you requested (?:about )?([\d,]+) tokens", re.IGNORECASE)
 _OUTPUT = re.compile(
-    r"([\d,]+) (?:tokens )?(?:in|for) the (?:completion|output)|requested ([\d,]+) output tokens"
+    r"(?<![\d,])([\d,]+) (?:tokens )?(?:in|for) the (?:completion|output)|requested ([\d,]+) output tokens"
     r"|max_(?:completion_)?tokens. is too large: ([\d,]+)",
     re.IGNORECASE,
 )
