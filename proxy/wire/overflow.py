@@ -85,8 +85,8 @@ _PROMPT = re.compile(
 )
 _TOTAL = re.compile(r"you requested (?:about )?([\d,]+) tokens", re.IGNORECASE)
 _OUTPUT = re.compile(
-    r"(?<![\d,])([\d,]+) (?:tokens )?(?:in|for) the (?:completion|output)|requested ([\d,]+) output tokens"
-    r"|max_(?:completion_)?tokens. is too large: ([\d,]+)",
+    r"(?<![\d,])([\d,]+) (?:tokens )?(?:in|for) the (?:completion|output)"
+    r"|requested ([\d,]+) output tokens|max_(?:completion_)?tokens. is too large: ([\d,]+)",
     re.IGNORECASE,
 )
 

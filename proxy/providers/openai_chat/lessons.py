@@ -70,7 +70,8 @@ class Lessons:
         learned = _learned(status, body, current)
         if learned:
             for field, changes in learned.items():
-                self._kept[field] = (now_s + FORGOTTEN_AFTER_S, changes)
+                _, earlier = self._kept.get(field, (0.0, {}))
+                self._kept[field] = (now_s + FORGOTTEN_AFTER_S, earlier | changes)
             self._rebuild()
             return ", ".join(learned)
         # Another request may have been on its way when this was learned from the first.
@@ -129,6 +130,8 @@ def _without_stream_options(dialect: Dialect, said: str) -> Changes:
 
 
 def _without_tool_choice(dialect: Dialect, said: str) -> Changes:
+    if "thinking" in said and dialect.forced_while_thinking:
+        return {"forced_while_thinking": False}
     if re.search(r"tool_choice\W{1,3}specified|tool_choice.{0,20}function", said):
         return {"tool_choice_named": False}
     for value in ("required", "none"):
@@ -137,7 +140,7 @@ def _without_tool_choice(dialect: Dialect, said: str) -> Changes:
     return {
         "tool_choice_required": False,
         "tool_choice_named": False,
-        "tool_choice_none": dialect.tool_choice_none and "thinking" in said,
+        "tool_choice_none": "thinking" in said and dialect.tool_choice_none,
     }
 
 
@@ -290,7 +293,15 @@ def _learned(status: int, body: bytes, dialect: Dialect) -> dict[str, Changes]:
 def _by_special_words(text: str, dialect: Dialect) -> Iterator[tuple[str, Changes]]:
     """What is refused without being named as OpenAI names it."""
     if _EFFORT_WITH_TOOLS in text:
-        yield "reasoning_effort", {"effort_with_tools": False}
+        # Newer models think unless they are told not to.
+        must_say_none = not dialect.effort_with_tools or "to 'none'" in text
+        yield (
+            "reasoning_effort",
+            {
+                "effort_with_tools": False,
+                "none_with_tools": dialect.none_with_tools or must_say_none,
+            },
+        )
     if _NULL.search(text) is not None:
         yield "content", {"null_content": False}
     if _DEVELOPER.search(text) is not None:

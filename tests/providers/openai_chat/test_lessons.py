@@ -115,6 +115,25 @@ ROWS: list[tuple[str, int, bytes, str, dict[str, object]]] = [
         {"effort_with_tools": False},
     ),
     (
+        "openai effort with tools, newer",
+        400,
+        openai(
+            "Function tools with reasoning_effort are not supported for gpt-5.6-sol in "
+            "/v1/chat/completions. To use function tools, use /v1/responses or set "
+            "reasoning_effort to 'none'.",
+            param="reasoning_effort",
+        ),
+        "reasoning_effort",
+        {"effort_with_tools": False, "none_with_tools": True},
+    ),
+    (
+        "tool_choice unknown",
+        400,
+        openai("Unrecognized request argument supplied: tool_choice"),
+        "tool_choice",
+        {"tool_choice_required": False, "tool_choice_named": False, "tool_choice_none": False},
+    ),
+    (
         "openai effort unknown",
         400,
         openai("Unrecognized request argument supplied: reasoning_effort"),
@@ -308,14 +327,14 @@ ROWS: list[tuple[str, int, bytes, str, dict[str, object]]] = [
         400,
         openai("tool_choice 'required' is incompatible with thinking enabled"),
         "tool_choice",
-        {"tool_choice_required": False},
+        {"forced_while_thinking": False},
     ),
     (
         "kimi named",
         400,
         openai("tool_choice 'specified' is incompatible with thinking enabled"),
         "tool_choice",
-        {"tool_choice_named": False},
+        {"forced_while_thinking": False},
     ),
     # ------------------------------------------------------------ DeepSeek
     (
@@ -330,7 +349,7 @@ ROWS: list[tuple[str, int, bytes, str, dict[str, object]]] = [
         400,
         openai("Thinking mode does not support this tool_choice"),
         "tool_choice",
-        {"tool_choice_required": False, "tool_choice_named": False},
+        {"forced_while_thinking": False},
     ),
     (
         "deepseek output",
@@ -417,10 +436,9 @@ def test_a_refused_field_is_done_without(
     assert taught is not None
     assert taught.field == field
     assert taught.dialect == msgspec.structs.replace(ALL, **changes)
-    # It differs from what was sent: the same refusal teaches nothing twice, but for formats,
-    # of which there are several.
+    # What was done without is not refused again; where there is another way, that is next.
     again = lesson(status, body, taught.dialect)
-    assert again is None or field in ("response_format", "reasoning_effort")
+    assert again is None or field in ("response_format", "reasoning_effort", "tool_choice")
 
 
 @pytest.mark.parametrize(
@@ -468,6 +486,7 @@ def test_what_was_not_sent_teaches_nothing(body: bytes) -> None:
         tool_choice_required=False,
         tool_choice_named=False,
         tool_choice_none=False,
+        forced_while_thinking=False,
         usage="unasked",
     )
     assert lesson(400, body, modest) is None
@@ -480,6 +499,42 @@ def test_formats_are_given_up_one_after_the_other() -> None:
     second = lesson(400, body, first.dialect)
     assert second is not None
     assert second.dialect.structured == "text"
+    assert lesson(400, body, second.dialect) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (
+            "tool_choice 'required' is incompatible with thinking enabled",
+            {"tool_choice_required": False},
+        ),
+        (
+            "tool_choice 'specified' is incompatible with thinking enabled",
+            {"tool_choice_named": False},
+        ),
+        (
+            "Thinking mode does not support this tool_choice",
+            {"tool_choice_required": False, "tool_choice_named": False},
+        ),
+    ],
+)
+def test_a_call_is_not_forced_where_thinking_cannot_be_switched_off(
+    message: str, changes: dict[str, object]
+) -> None:
+    thinking = msgspec.structs.replace(ALL, forced_while_thinking=False)
+    taught = lesson(400, openai(message), thinking)
+    assert taught is not None
+    assert taught.dialect == msgspec.structs.replace(thinking, **changes)
+
+
+def test_a_model_that_thinks_unasked_is_told_not_to_beside_tools() -> None:
+    body = openai("Function tools with reasoning_effort are not supported for gpt-5.4")
+    first = lesson(400, body, ALL)
+    assert first is not None
+    second = lesson(400, body, first.dialect)
+    assert second is not None
+    assert second.dialect.none_with_tools
     assert lesson(400, body, second.dialect) is None
 
 
@@ -506,6 +561,15 @@ def test_each_lesson_is_forgotten_in_its_own_time() -> None:
     assert lessons.learned(FORGOTTEN_AFTER_S) == ("top_p",)
     assert lessons.dialect(FORGOTTEN_AFTER_S).stop == "native"
     assert lessons.dialect(FORGOTTEN_AFTER_S).sampling == "drop"
+
+
+def test_one_lesson_builds_on_another_of_the_same_field() -> None:
+    lessons = Lessons(ALL)
+    body = openai("tool_choice 'required' is incompatible with thinking enabled")
+    assert lessons.learn(400, body, 0.0) == "tool_choice"
+    assert lessons.learn(400, body, 1.0) == "tool_choice"
+    dialect = lessons.dialect(1.0)
+    assert not (dialect.forced_while_thinking or dialect.tool_choice_required)
 
 
 def test_a_request_that_was_on_its_way_is_sent_again_too() -> None:
