@@ -14,13 +14,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from bench.estimator_samples import conversation, samples
+from bench.estimator_samples import conversation, held_out, samples
 from proxy.wire.body import read_body
 from proxy.wire.token_estimate import MESSAGE_TOKENS, estimate_request, estimate_text
 from tests.clients import install
@@ -57,7 +57,11 @@ def main() -> int:
     except install.InstallFailed as failed:
         print(f"estimator: {failed}", file=sys.stderr)
         return 1
-    rows = [*measure_texts(), *measure_requests()]
+    rows = [
+        *measure_texts(samples(), ""),
+        *measure_texts(held_out(), " (never fitted to)"),
+        *measure_requests(),
+    ]
     print(_markdown(rows) if options.markdown else _table(rows))
     print()
     for line in speed():
@@ -93,17 +97,17 @@ def counted(texts: Sequence[str]) -> list[int]:
     return counts
 
 
-def measure_texts() -> list[Measured]:
+def measure_texts(kinds: Mapping[str, Sequence[str]], remark: str) -> list[Measured]:
     """Every kind of text by itself, as it is and as it stands in JSON."""
     rows = []
-    for kind, texts in samples().items():
+    for kind, texts in kinds.items():
         true = counted(texts)
         plain = [estimate_text(text.encode()) for text in texts]
         escaped = [estimate_text(orjson.dumps(text)[1:-1]) for text in texts]
         ratios = [estimate / count for estimate, count in zip(plain, true, strict=True)]
         rows.append(
             Measured(
-                kind,
+                kind + remark,
                 sum(true),
                 sum([len(text.encode()) for text in texts]) / sum(true),
                 sum(plain) / sum(true),

@@ -1,7 +1,8 @@
 """Text of the kinds that models are sent, for measuring the token estimate.
 
 All of it is our own or is there with Python: files of this repository, the standard library, texts
-written for this purpose (`texts/`), and things made by arithmetic, the same on every machine.
+written for this purpose (`texts/`), and things made by arithmetic, the same on every machine. The
+weights of the estimate were fitted to `samples`; how good they are is said by `held_out`.
 """
 
 import base64
@@ -33,6 +34,11 @@ def samples() -> dict[str, list[str]]:
     return {kind: pieces(make())[:PIECES_MAX] for kind, make in _KINDS.items()}
 
 
+def held_out() -> dict[str, list[str]]:
+    """The same for texts that the weights of the estimate have never seen."""
+    return {kind: pieces(make())[:PIECES_MAX] for kind, make in _HELD_OUT.items()}
+
+
 def pieces(texts: Iterator[str]) -> list[str]:
     """Texts cut at ends of lines into pieces of about the same length."""
     cut: list[str] = []
@@ -45,7 +51,7 @@ def pieces(texts: Iterator[str]) -> list[str]:
             if chars >= PIECE_CHARS:
                 cut.append("".join(lines))
                 lines, chars = [], 0
-        if chars > PIECE_CHARS // 20:
+        if chars > PIECE_CHARS // 40:
             cut.append("".join(lines))
     return cut
 
@@ -254,6 +260,43 @@ _KINDS: dict[str, Callable[[], Iterator[str]]] = {
     "French": _own("french.txt"),
     "Russian": _own("russian.txt"),
     "digests, base64": _digests,
+}
+
+
+_OTHER_MODULES = (
+    *("asyncio/base_events", "asyncio/streams", "codecs", "decimal", "doctest", "email/message"),
+    *("enum", "fileinput", "http/client", "logging/__init__", "platform", "queue", "selectors"),
+    *("shelve", "socketserver", "ssl", "string", "tempfile", "turtle", "xml/dom/minidom"),
+)
+
+
+def _other_python() -> Iterator[str]:
+    for name in _OTHER_MODULES:
+        yield (LIBRARY / f"{name}.py").read_text(encoding="utf-8")[: 4 * PIECE_CHARS]
+
+
+def _other_answers() -> Iterator[str]:
+    """What a tree and a schema look like when a tool answers with them."""
+    tree = {
+        str(path.relative_to(LIBRARY)): {"bytes": path.stat().st_size, "lines": None}
+        for path in sorted(LIBRARY.glob("*/*.py"))[:120]
+    }
+    yield json.dumps(tree, indent=1)
+    yield json.dumps([{"path": name, **facts} for name, facts in tree.items()])
+
+
+_HELD_OUT: dict[str, Callable[[], Iterator[str]]] = {
+    "English prose": _own("held_out/english.txt"),
+    "Python": _other_python,
+    "Go": _own("held_out/sample.go.txt"),
+    "TypeScript": _own("held_out/sample.ts.txt"),
+    "JSON answers": _other_answers,
+    "Chinese": _own("held_out/chinese.txt"),
+    "Japanese": _own("held_out/japanese.txt"),
+    "Korean": _own("held_out/korean.txt"),
+    "German": _own("held_out/german.txt"),
+    "French": _own("held_out/french.txt"),
+    "Russian": _own("held_out/russian.txt"),
 }
 
 

@@ -2,9 +2,10 @@
 
 Every byte has a weight, because what a byte costs depends on what it is: a letter is a fifth of a
 token, a digit two thirds, a Chinese character, which is its first byte, four fifths. The weights
-were fitted to OpenAI's o200k_base by `bench/estimator.py`, which also measures what they are worth;
-models that count otherwise are corrected by experience (catalog/calibration.py), which is not known
-here. Nothing is decoded: a text is counted as it stands in JSON, escapes and all. Never raises.
+were fitted once, by least squares, to what OpenAI's o200k_base counts; `bench/estimator.py` says
+what they are worth. Models that count otherwise are corrected by experience, elsewhere
+(catalog/calibration.py). Nothing is decoded: a text is counted as it stands in JSON, escapes and
+all. Never raises.
 """
 
 import re
