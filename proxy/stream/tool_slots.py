@@ -135,6 +135,7 @@ class ToolSlots:
             and live is self._recent
             and live.at is SPEAKING
             and live.index == index
+            and (index is not None or not name)
             and not self._waiting
             and (not call_id or call_id == live.id)
             and not self._cumulative
