@@ -52,6 +52,7 @@ class KimiTokens:
         if at >= 0:
             self.has_leaked = True
             self._held.append(text[at:])
+            self.held_bytes = len(text) - at
             return text[:at]
         at = text.rfind("<", max(0, len(text) - len(MARK)))
         if at >= 0 and MARK.startswith(text[at:]):
