@@ -1,8 +1,11 @@
 """The pipe of translated streams: states, ends, the short way."""
 
+from collections.abc import Callable
+
 import pytest
 
 from proxy.domain.fault import Fault, Kind
+from proxy.stream.chat_to_messages import ChatToMessages
 from proxy.stream.pipe import At
 from tests.kit.chat_stream import (
     DONE,
@@ -192,3 +195,44 @@ def test_an_event_beyond_the_cap_is_an_error_however_it_comes() -> None:
         out = said(pipe, text("a"), *[big[at : at + size] for at in range(0, len(big), size)])
         assert check_ends(out) == "error"
         assert b'"a"' in out
+
+
+def slowly() -> ChatToMessages:
+    pipe = make_pipe()
+    pipe._lessons = 0
+    return pipe
+
+
+@pytest.mark.parametrize("kind", [text, thought])
+@pytest.mark.parametrize("size", [1, 50, 4000, 100_000])
+def test_large_reads_with_a_few_odd_events_come_out_as_slowly_read(
+    kind: Callable[[str], bytes], size: int
+) -> None:
+    words = [f"w{at} " for at in range(200)]
+    events = [kind(word) for word in words]
+    for at in (30, 31, 90):
+        events[at] = kind("Q").replace(b"Q", b"\\u00e9")
+    stream = b"".join([*events, chunk({}, "stop"), usage(), DONE])
+    reads = [stream[at : at + size] for at in range(0, len(stream), size)]
+    out = said(make_pipe(), *reads)
+    assert out == said(slowly(), stream)
+    assert message_of(out)["stop_reason"] == "end_turn"
+
+
+@pytest.mark.parametrize("together", [1, 3, 100])
+def test_thinking_beyond_the_cap_ends_the_same_however_it_comes(together: int) -> None:
+    events = [thought("x" * 100) for _ in range(100)]
+    reads = [b"".join(events[at : at + together]) for at in range(0, 100, together)]
+    out = said(make_pipe(event_bytes_max=5000), *reads)
+    slow = slowly()
+    slow._bytes_max = 5000
+    assert out == said(slow, *events)
+    assert check_ends(out) == "error"
+
+
+def test_an_event_that_is_held_for_long_is_not_joined_with_every_read() -> None:
+    pipe = make_pipe()
+    pipe.feed(text("a"))
+    big = text("x" * 200_000)
+    out = b"".join(pipe.feed(big[at : at + 10_000]) for at in range(0, len(big), 10_000))
+    assert out.endswith(b'"text":"' + b"x" * 200_000 + b'"}}\n\n')
