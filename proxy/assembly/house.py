@@ -34,13 +34,15 @@ from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.office import office_stores
 from proxy.assembly.suppliers import Suppliers
 from proxy.auth.gate import Gate
+from proxy.catalog.calibration import Calibration
 from proxy.catalog.lists import ModelLists
 from proxy.catalog.mappings import AliasMaps
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault
-from proxy.domain.ids import CountedIds
+from proxy.domain.ids import CountedIds, make_id
+from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
@@ -59,6 +61,7 @@ from proxy.server.models import ModelPages
 from proxy.server.office import Office
 from proxy.server.routes import application
 from proxy.server.welcome import WelcomePages
+from proxy.storage.calibration import StoredCalibration
 from proxy.storage.changes import MODELS, PREFERENCES, TERMS, Changes
 from proxy.storage.database import unix_ms
 from proxy.storage.entries import Entries
@@ -70,11 +73,13 @@ from proxy.storage.opening import OpenStorage, open_storage
 from proxy.storage.preferences import Preferences
 from proxy.storage.rates import RateSheet
 from proxy.storage.tenants import Tenants
+from proxy.wire.seal import ThinkingSeal
 
 _LOG = logging.getLogger("proxy.assembly")
 
 LAST_USED_FLUSH_S = 30.0
 PACKAGES_DUE_S = 60.0
+CALIBRATION_FLUSH_S = 30.0
 HOUSEKEEPING_S = 0.25
 UNWIND_S = 2.0
 
@@ -106,7 +111,6 @@ class House:
         self._tasks = Tasks()
         self._wheel = Wheel(time.monotonic)
         self._metrics = Metrics()
-        self._suppliers = Suppliers(settings.upstream, environ, self._tasks, self._wheel)
         self._storage_trouble = ""
         self._ready = False
         self._versions: dict[str, int] = {}
@@ -154,6 +158,14 @@ class House:
             keys_cached_max=settings.auth.keys_cached_max,
             furnish=self._with_mapping,
         )
+        self._suppliers = Suppliers(
+            settings.upstream,
+            self._environ,
+            ThinkingSeal([storage.hash_secret]),
+            self._tasks,
+            self._wheel,
+        )
+        self._calibration = Calibration(StoredCalibration(database))
         self._shelf = Shelf(
             settings.models,
             ModelSwitches(database),
@@ -253,11 +265,15 @@ class House:
                 idle_timeout_s=upstream.idle_timeout_s,
                 ping_after_s=upstream.ping_after_s,
                 commit_after_s=upstream.commit_after_s,
+                finish_grace_s=upstream.finish_grace_s,
+                count_timeout_s=upstream.count_timeout_s,
                 reply_bytes_max=upstream.reply_bytes_max,
             ),
             monotonic=time.monotonic,
             wall=time.time,
             new_event_id=CountedIds("evt", os.urandom(12)).next,
+            new_message_id=lambda: make_id("msg_gw", os.urandom(22)),
+            counting=Counting(self._calibration),
             search_fee_credits=settings.limits.search_fee_credits,
         )
         self._walk = Messages(
@@ -316,6 +332,7 @@ class House:
             ("exchange what is held", self._desk.run()),
             ("housekeeping", self._housekeeping()),
             ("write last uses", self._write_last_uses()),
+            ("keep what is learned of token counts", self._keep_token_ratios()),
             ("change packages when it is time", self._change_packages()),
         ]
 
@@ -366,6 +383,7 @@ class House:
                 [pool.waiting_count for pool in self._suppliers.pools.values()]
             )
             self._metrics.journal_healthy = int(self._journal.healthy)
+            self._metrics.learned = self._suppliers.learned(time.time())
             if self.settings.server.workers > 1:
                 self._board.publish()
 
@@ -376,6 +394,11 @@ class House:
                 await self._gate.flush_last_used()
             except Fault as fault:
                 _LOG.warning("last uses of keys wait: %s", fault.message)
+
+    async def _keep_token_ratios(self) -> None:
+        while True:
+            await self._calibration.flush()
+            await asyncio.sleep(CALIBRATION_FLUSH_S)
 
     async def _change_packages(self) -> None:
         tenants = Tenants(self._storage.database)

@@ -3,7 +3,7 @@
 import logging
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from proxy.config.cautions import WIRES_AVAILABLE
 from proxy.config.secrets import SecretProblem, resolve
@@ -13,9 +13,17 @@ from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.providers.anthropic import Anthropic
+from proxy.providers.anthropic_compat import AnthropicCompat
+from proxy.providers.openai_chat.dialects import dialect_for
+from proxy.providers.openai_chat.provider import OpenAIChat
+from proxy.providers.provider import Provider
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.tunnel import proxy_for
 from proxy.wire.http import Origin, split_base_url
+from proxy.wire.seal import ThinkingSeal
+
+_Maker = Callable[[str], Provider]
+"""The name of a model at its provider in, the provider of that deployment out."""
 
 _LOG = logging.getLogger("proxy.assembly")
 
@@ -24,58 +32,104 @@ class Suppliers:
     """One per process: pools live as long as it does, providers as long as their settings."""
 
     def __init__(
-        self, upstream: Upstream, environ: Mapping[str, str], tasks: Tasks, wheel: Wheel
+        self,
+        upstream: Upstream,
+        environ: Mapping[str, str],
+        seal: ThinkingSeal,
+        tasks: Tasks,
+        wheel: Wheel,
     ) -> None:
         self.pools: dict[Origin, Pool] = {}
         self._upstream = upstream
         self._environ = environ
+        self._seal = seal
+        self._routes: dict[str, tuple[Route, ...]] = {}
         self._tasks = tasks
         self._wheel = wheel
 
     def routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
         """Model id to its deployments, those whose provider can be called."""
-        callable_providers: dict[str, tuple[Anthropic, Pool]] = {}
+        makers: dict[str, _Maker] = {}
         for each in settings.providers:
             try:
-                provider = self._provider(each)
-                if provider is not None:
-                    callable_providers[each.name] = provider, self._pool(provider.origin)
+                maker = self._maker(each)
             except (SecretProblem, ValueError) as problem:
                 # One provider's trouble costs its own models only.
                 said = "its key has characters no header can hold"
                 if not isinstance(problem, UnicodeError):
                     said = str(problem)
                 _LOG.error("provider %s: %s; its models answer 503", each.name, said)
+                continue
+            if maker is not None:
+                makers[each.name] = maker
         routes: dict[str, tuple[Route, ...]] = {}
         for model in settings.models:
-            routes[model.id] = tuple(
-                Route(*callable_providers[each.provider], each.model)
+            providers = [
+                (makers[each.provider](each.model), each.model)
                 for each in model.deployments
-                if each.provider in callable_providers
+                if each.provider in makers
+            ]
+            routes[model.id] = tuple(
+                Route(provider, self._pool(provider.origin), name) for provider, name in providers
             )
+        self._routes = routes
         return routes
+
+    def learned(self, now_s: float) -> dict[str, int]:
+        """What deployments refused and are not sent any more: provider, model and field, parted
+        by tabs, to 1."""
+        return {
+            f"{route.provider.name}\t{route.upstream_model}\t{field}": 1
+            for routes in self._routes.values()
+            for route in routes
+            for field in route.provider.learned(now_s)
+        }
 
     def close(self) -> None:
         """Close every connection."""
         for pool in self.pools.values():
             pool.close()
 
-    def _provider(self, each: ProviderSettings) -> Anthropic | None:
+    def _maker(self, each: ProviderSettings) -> _Maker | None:
+        """What makes the provider of a deployment, given the model's name there."""
         if each.wire not in WIRES_AVAILABLE:
             return None
+        key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""
+        key.encode("latin-1")
+        origin, prefix = split_base_url(each.base_url)
+        if each.wire == "openai_chat":
+            dialect_for(each.dialect, "", each.quirks)  # what is wrong with it is wrong for all
+
+            def chat(upstream_model: str) -> Provider:
+                return OpenAIChat(
+                    each.name,
+                    origin,
+                    prefix,
+                    key=key,
+                    dialect=dialect_for(each.dialect, upstream_model, each.quirks),
+                    seal=self._seal,
+                    event_bytes_max=self._upstream.event_bytes_max,
+                )
+
+            return chat
         credential: tuple[str, str] | None = None
-        if each.api_key:
-            key = resolve(each.api_key, self._environ).reveal()
+        if key:
             is_bearer = each.auth_scheme == "bearer"
             credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
-        origin, prefix = split_base_url(each.base_url)
-        return Anthropic(
-            each.name,
-            origin,
-            prefix,
-            credential=credential,
-            event_bytes_max=self._upstream.event_bytes_max,
+        bytes_max = self._upstream.event_bytes_max
+        if each.wire == "anthropic_compat":
+            return lambda _: AnthropicCompat(
+                each.name,
+                origin,
+                prefix,
+                credential=credential,
+                event_bytes_max=bytes_max,
+                seal=self._seal,
+            )
+        provider = Anthropic(
+            each.name, origin, prefix, credential=credential, event_bytes_max=bytes_max
         )
+        return lambda _: provider
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self.pools.get(origin)

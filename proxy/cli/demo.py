@@ -28,7 +28,7 @@ from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.config.load import parse
 from proxy.config.settings import Provider, Settings
 from proxy.domain.fault import Fault
-from proxy.domain.model import Deployment, Model, Rates
+from proxy.domain.model import Deployment, Model
 from proxy.observe import log
 from proxy.server.listener import bind
 from proxy.storage.accounts import Accounts
@@ -86,41 +86,41 @@ def run(arguments: list[str]) -> int:
 def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -> Settings:
     """The example configuration, with every model at the demo provider that has no real one."""
     example = parse(files("proxy.config").joinpath("example.toml").read_text("utf-8"), {})
-    demo = Provider(name="demo", wire="anthropic", base_url=upstream)
     real = {
         each.name
         for each in example.providers
         if each.api_key.startswith("env:") and environ.get(each.api_key[4:])
     }
+    players = {
+        each.name: each if each.name in real else _played(each, upstream)
+        for each in example.providers
+    }
     models = [
-        model
-        if any(place.provider in real for place in model.deployments)
-        else replace(model, deployments=(Deployment("demo", model.deployments[0].model),))
-        for model in (*example.models, _kimi())
+        replace(
+            model,
+            deployments=tuple(
+                Deployment(players[place.provider].name, place.model) for place in model.deployments
+            ),
+        )
+        for model in example.models
     ]
     return replace(
         example,
         server=replace(example.server, host=host, port=port, drain_timeout_s=2),
         observability=replace(example.observability, log="console"),
-        providers=(*[each for each in example.providers if each.name in real], demo),
+        providers=tuple(players.values()),
         models=tuple(models),
     )
 
 
-def _kimi() -> Model:
-    """A model of another vendor; the demo provider plays it."""
-    return msgspec.convert(
-        {
-            "id": "moonshot.kimi-k2-thinking",
-            "display_name": "Kimi K2 Thinking",
-            "developer": "Moonshot AI",
-            "released": "2025-11-06",
-            "context_window": 262_144,
-            "max_output_tokens": 32_768,
-            "rates": Rates(input=600, output=2500, cache_read=150),
-            "deployments": [Deployment("demo", "kimi-k2-thinking")],
-        },
-        Model,
+def _played(provider: Provider, upstream: str) -> Provider:
+    """The provider as the demo's own process plays it: same wire, same dialect."""
+    is_chat = provider.wire == "openai_chat"
+    return replace(
+        provider,
+        name=f"demo-{provider.name}" if is_chat else "demo",
+        base_url=f"{upstream}/v1" if is_chat else upstream,
+        api_key="",
     )
 
 
@@ -184,10 +184,14 @@ class _Event(msgspec.Struct):
     delta: _Delta = _Delta()
 
 
+def _is_played(model: Model) -> bool:
+    return model.deployments[0].provider.startswith("demo")
+
+
 async def _stream_one(base: str, key: str, settings: Settings) -> bool:
     """One message through the gateway, shown as it arrives. Spends nothing: the model is one that
     the demo provider plays."""
-    model = next(each for each in settings.models if each.deployments[0].provider == "demo")
+    model = next(each for each in settings.models if _is_played(each))
     question = {"role": "user", "content": PROMPT}
     asked = {"model": model.id, "max_tokens": 256, "stream": True, "messages": [question]}
     print(f"  {model.id} > ", end="", flush=True)

@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
         return _failed(f"{path} cannot be written: {error.strerror or type(error).__name__}")
     print(
         f"wrote {path}\n"
-        "next:  export ANTHROPIC_API_KEY=...\n"
+        "next:  export ANTHROPIC_API_KEY=...   (and the other providers' keys you have)\n"
         f"       hatz-gateway check-config {path}\n"
         f"       hatz-gateway key create --config {path} --user you@example.com\n"
         f"       hatz-gateway serve --config {path}"

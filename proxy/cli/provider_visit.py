@@ -16,6 +16,7 @@ import aiohttp
 from proxy.cli.finding import Finding, fail, ok, warn
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider, Upstream
+from proxy.providers.openai_chat.dialects import dialect_for
 from proxy.upstream.tunnel import proxy_for
 from proxy.wire.http import split_base_url
 
@@ -74,7 +75,7 @@ async def visit(
             # trust_env off: the proxy is chosen above, the way the gateway chooses it.
             aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
             session.get(
-                provider.base_url.removesuffix("/v1") + "/v1/models?limit=1",
+                _list_of_models(provider),
                 headers=headers,
                 ssl=tls,
                 proxy=proxy,
@@ -100,8 +101,21 @@ def _key(provider: Provider, environ: Mapping[str, str]) -> str:
         return ""
 
 
+def _list_of_models(provider: Provider) -> str:
+    """Something that costs nothing and wants the credential."""
+    if provider.wire == "openai_chat":
+        return provider.base_url + "/models"
+    return provider.base_url.removesuffix("/v1") + "/v1/models?limit=1"
+
+
 def _headers(provider: Provider, key: str) -> dict[str, str]:
-    headers = {"anthropic-version": "2023-06-01", "accept": "application/json"}
+    headers = {"accept": "application/json"}
+    if provider.wire == "openai_chat":
+        header = dialect_for(provider.dialect, "", provider.quirks).key_header
+        if key:
+            headers[header] = f"Bearer {key}" if header == "authorization" else key
+        return headers
+    headers["anthropic-version"] = "2023-06-01"
     if key and provider.auth_scheme == "bearer":
         headers["authorization"] = f"Bearer {key}"
     elif key:
@@ -153,7 +167,7 @@ def _judged(what: str, provider: Provider, status: int) -> Finding:
     if status >= 500:
         remedy = "the trouble is on its side; try again later, see its status page"
         return warn(what, f"it is in trouble ({status})", remedy)
-    remedy = "is base_url right, and does the server speak Anthropic's wire?"
+    remedy = f"is base_url right, and does the server speak the wire {provider.wire}?"
     return warn(what, f"it answers {status} to a question for its models", remedy)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Settings, password_of
+from proxy.providers.openai_chat.dialects import ROWS
 
-WIRES_AVAILABLE = frozenset({"anthropic"})
+WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat"})
 """Wires this release can speak; the others are accepted so that a file may be ahead of it."""
 
 
@@ -51,6 +52,13 @@ def _providers(settings: Settings) -> Iterator[str]:
             )
         elif not provider.api_key:
             yield f"{place}: there is no api_key; requests carry no credential"
+        if provider.wire != "openai_chat" and (provider.dialect or provider.quirks):
+            yield f"{place}: dialect and quirks are read for wire openai_chat only"
+        if provider.wire == "openai_chat" and not provider.dialect:
+            yield (
+                f"{place}: there is no dialect; only what every server knows is asked for. "
+                f"There are: {', '.join(sorted(filter(None, ROWS)))}"
+            )
         if provider.wire == "anthropic" and provider.base_url.endswith("/v1"):
             yield (
                 f"{place}: base_url ends with /v1, which the anthropic wire adds by itself; "

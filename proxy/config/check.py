@@ -22,7 +22,8 @@ from proxy.config.rules import (
     table_findings,
     value_fault,
 )
-from proxy.config.settings import Settings
+from proxy.config.settings import Provider, Settings
+from proxy.domain.dialect import Dialect
 
 
 def findings(raw: Table) -> Iterator[Finding]:
@@ -75,6 +76,8 @@ def _value(
             yield path, f"expected a table{f': write [{name}] once' if len(path) == 1 else ''}"
     elif (element := _element_type(wanted)) is not None:
         yield from _array(value, element, path)
+    elif owner is Provider and name == "quirks" and isinstance(value, dict):
+        yield from _table(value, Dialect, path)
     elif get_origin(wanted) is dict and isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(item, str):

@@ -29,6 +29,7 @@ from proxy.config.settings import (
 )
 from proxy.domain.model import FAMILIES, Deployment, Model, Rates
 from proxy.domain.terms import Burst, Step
+from proxy.providers.openai_chat.dialects import ROWS
 
 Finding = tuple[Place, str]
 """A place in the configuration, and what is wrong there."""
@@ -141,6 +142,13 @@ def _provider_name(text: str) -> str | None:
     return "expected a name of letters, digits, `.`, `_` and `-`, at most 64"
 
 
+def _dialect(text: str) -> str | None:
+    if not text or text in ROWS:
+        return None
+    rows = sorted(filter(None, ROWS))
+    return _wanted(text, rows, f"expected one of {', '.join(rows)}")
+
+
 def _model_id(text: str) -> str | None:
     if _MODEL_ID.fullmatch(text):
         return None
@@ -165,6 +173,7 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Provider, "name"): _provider_name,
     (Provider, "base_url"): _web_address_or_empty,
     (Provider, "api_key"): _secret_reference,
+    (Provider, "dialect"): _dialect,
     (Model, "id"): _model_id,
     (Model, "display_name"): _filled,
     (Model, "developer"): _filled,

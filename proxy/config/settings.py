@@ -6,7 +6,7 @@ It knows shapes and ranges only. What must hold between settings stands in `rule
 file stands in `load.py`. Secrets are references here (`env:NAME`, `file:PATH`), never values.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -176,6 +176,10 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Silence after which the client gets a ping."""
     commit_after_s: Seconds = 10.0
     """How long the reply's status is held back for the provider's; then the stream opens."""
+    finish_grace_s: Seconds = 5.0
+    """After a model of the OpenAI wire has finished: how long its usage is waited for."""
+    count_timeout_s: Seconds = 3.0
+    """How long a provider may take to count tokens; then an estimate answers."""
     held_bytes_max: Count = 1_048_576
     """Bytes held per stream for a slow client, before the provider is paused."""
     event_bytes_max: Count = 16_777_216
@@ -224,7 +228,9 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api_key: SecretReference = ""
     """Its key, as `env:NAME` or `file:PATH`; empty: requests carry none."""
     dialect: str = ""
-    """The row of provider quirks for `openai_chat`."""
+    """The row of provider quirks for `openai_chat`; empty: those of a careful stranger."""
+    quirks: dict[str, Any] = {}
+    """Single quirks that differ from the row, such as `{ tool_choice_required = false }`."""
     auth_scheme: Literal["", "x-api-key", "bearer"] = ""
     """How the key is sent; empty: `x-api-key` on the Anthropic wires, else `bearer`."""
 

@@ -5,10 +5,11 @@ Data, not code: every difference between providers is a field here, so a new pro
 defaults are those of a careful stranger: ask only for what every server knows.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+Size = Annotated[int, msgspec.Meta(ge=0)]
 ReasoningStyle = Literal[
     "none",
     "effort",
@@ -39,11 +40,11 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     # ------------------------------------------------------------ the size of things
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    max_output_tokens: int = 0
+    max_output_tokens: Size = 0
     """Below the model's own, where a provider allows less."""
-    tools_max: int = 0
-    tool_name_chars_max: int = 64
-    tool_description_chars_max: int = 0
+    tools_max: Size = 0
+    tool_name_chars_max: Size = 64
+    tool_description_chars_max: Size = 0
     tool_id: Literal["any", "chars_40", "chars_64", "alphanumeric_9"] = "any"
     """What the provider accepts as id of a call (translation.md 2.5)."""
 

@@ -9,6 +9,7 @@ from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry
 from proxy.domain.model import Model
 from proxy.domain.refusal import Refusal
+from proxy.gateway.counting import Counting
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
@@ -78,6 +79,9 @@ class Patience(msgspec.Struct, frozen=True):
     idle_timeout_s: float
     ping_after_s: float
     commit_after_s: float
+    finish_grace_s: float
+    """After the model has finished, for its usage and the stream's own end."""
+    count_timeout_s: float
     reply_bytes_max: int
 
 
@@ -100,5 +104,7 @@ class Means(msgspec.Struct):
     monotonic: Callable[[], float]
     wall: Callable[[], float]
     new_event_id: Callable[[], str]
+    new_message_id: Callable[[], str]
+    counting: Counting
     search_fee_credits: int = SEARCH_FEE_CREDITS
     """Of the settings; changes with them."""

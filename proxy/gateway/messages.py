@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from proxy.auth.credential import Presented, presented_by
 from proxy.auth.gate import Gate
 from proxy.catalog.refresh import Shelf
-from proxy.domain.call import MESSAGE, Arrival, Call
+from proxy.domain.call import COUNT, MESSAGE, Arrival, Call
 from proxy.domain.caller import Caller
+from proxy.domain.entry import COMPLETED
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.refusal import Refusal
 from proxy.gateway.means import Means, Route, Ticket
@@ -24,6 +25,7 @@ from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import Forecast, forecast
 from proxy.wire.body import Body, read_body
+from proxy.wire.http import Piece
 from proxy.wire.images import first_image
 
 _LOG = logging.getLogger("proxy.messages")
@@ -96,11 +98,11 @@ class Messages:
             body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
             asked = body.model
             found = self._shelf.current.resolve(asked, caller)
-            if not found.model.vision:
-                _refuse_images(found.model.id, body)
             routes = self.routes.get(found.model.id)
             if not routes:
                 raise nowhere(found.model.id)
+            if not found.model.vision and not routes[0].provider.translates:
+                _refuse_images(found.model.id, body)
         except Fault as fault:
             self._refuse(arrival, outlet, fault, caller, asked)
             return
@@ -131,7 +133,7 @@ class Messages:
                 self._ask_others(call, body, routes, outlet, guess), "ask for credits"
             )
         else:
-            Relay(self._means, call, body, routes, outlet, ticket).begin()
+            self._carry(call, body, routes, outlet, ticket)
 
     async def _ask_others(
         self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, guess: Forecast
@@ -155,8 +157,34 @@ class Messages:
             return
         if outlet.gone:
             ticket.settle(0, 0)
-        else:
-            Relay(self._means, call, body, routes, outlet, ticket).begin()
+            return
+        try:
+            self._carry(call, body, routes, outlet, ticket)
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(arrival, outlet, bug)
+
+    def _carry(
+        self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
+    ) -> None:
+        """To the provider, or, for a count that nobody makes there, straight back."""
+        route = routes[0]
+        request: list[Piece] | None = None
+        if call.arrival.errand is COUNT and not route.provider.counts:
+            ticket.settle(0, 0)
+            outlet.serve(call, _NO_READER)
+            outlet.answer(self._means.counting.count(call, body), COMPLETED)
+            return
+        if route.provider.translates:
+            # Before anything is leased or written down: what cannot be translated was not asked.
+            call.message_id = self._means.new_message_id()
+            self._means.counting.prepare(call, body)
+            try:
+                request = route.provider.request(call, body, route.upstream_model)
+            except Fault as fault:
+                ticket.settle(0, 0)
+                self._refuse(call.arrival, outlet, fault, call.caller, body.model)
+                return
+        Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
 
     def _refuse(
         self,
@@ -185,6 +213,18 @@ class Messages:
             )
         if not outlet.gone:
             outlet.refuse(fault)
+
+
+class _NoReader:
+    """Of a reply that is there at once."""
+
+    def client_gone(self) -> None:
+        """Nothing is under way."""
+
+    client_full = client_ready = client_gone
+
+
+_NO_READER = _NoReader()
 
 
 def _refuse_images(model_id: str, body: Body) -> None:

@@ -8,7 +8,8 @@ Refuses to know: HTTP, JSON, sockets.
 
     LEASING -> ASKED -> HOLDING -> STREAMING -> ENDED        a streamed reply
                      -> COLLECTING            -> ENDED        a whole reply, or a refusal's body
-    any of the first four -> LEASING                          the next deployment of the same model
+    any of the first four -> LEASING                          the next deployment of the same model,
+                                                              or the same without what it refused
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from proxy.domain.call import MESSAGE, Call
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, HOUSE_ERROR, PARTIAL, UPSTREAM_ERROR, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.gateway.counting import EXACT
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
@@ -28,10 +30,14 @@ from proxy.upstream.retry import Next, after_break, after_fault
 from proxy.wire.body import Body
 from proxy.wire.events import PING
 from proxy.wire.fault_body import error_event
+from proxy.wire.http import Piece
 
 REFUSAL_BYTES_MAX = 1 << 20
 EARLY_BYTES_MAX = 65536
 """Pings and comments that are held back with the status line."""
+LESSONS_MAX = 4
+"""How often one call may be asked again without a field its provider does not know."""
+USAGE_ESTIMATED = b"x-gateway-usage: estimated\r\n"
 CLIENT_GONE_STATUS = 499
 """What the row of a call says whose client left before a status was sent; nginx's convention."""
 
@@ -67,12 +73,14 @@ class Relay:
         "_heard",
         "_heard_s",
         "_last",
+        "_lessons",
         "_means",
         "_outcome",
         "_outlet",
         "_paused",
         "_pipe",
         "_repeated",
+        "_request",
         "_routes",
         "_seen_events",
         "_spoke",
@@ -91,18 +99,23 @@ class Relay:
         routes: Sequence[Route],
         outlet: Outlet,
         ticket: Ticket,
+        *,
+        request: list[Piece] | None = None,
     ) -> None:
+        """`request` is what the first of `routes` is asked, where that is made already."""
         now_s = means.wheel.now_s
         self._means = means
         self._call = call
         self._body: Body | None = body
         self._routes = routes
+        self._request = request
         self._outlet = outlet
         self._ticket = ticket
         self._tab = Tab(means.new_event_id(), call) if call.arrival.errand is MESSAGE else None
         self._at = LEASING
         self._tried = 0
         self._repeated = False
+        self._lessons = 0
         self._connection: Connection | None = None
         self._pipe: Pipe | None = None
         self._status = 0
@@ -153,9 +166,19 @@ class Relay:
         self._heard_s = self._means.wheel.now_s
         if self._tab is not None:
             self._tab.provider = route.provider.name
-        body = self._body
-        assert body is not None, "nothing is asked again once a stream has begun"
-        connection.ask(route.provider.request(self._call, body, route.upstream_model), self)
+        request, self._request = self._request, None
+        if request is None:
+            body = self._body
+            assert body is not None, "nothing is asked again once a stream has begun"
+            try:
+                request = route.provider.request(self._call, body, route.upstream_model)
+            except Fault as fault:
+                # What this deployment cannot be asked; the one before it could.
+                self._connection = None
+                route.pool.give_back(connection)
+                self._give_up(fault)
+                return
+        connection.ask(request, self)
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""
@@ -167,6 +190,7 @@ class Relay:
         if self._tried + 1 < len(self._routes) and after_fault(fault) is Next.OTHER:
             self._tried += 1
             self._repeated = False
+            self._lessons = 0
             self._means.metrics.failovers += 1
             if self._tab is not None:
                 self._tab.attempts += 1
@@ -181,15 +205,17 @@ class Relay:
         self._heard = True
         self._status = status
         if self._tab is not None:
-            self._tab.provider_request_id = headers.get(b"request-id", b"").decode(
-                "ascii", "replace"
-            )
+            named = headers.get(b"request-id") or headers.get(b"x-request-id") or b""
+            self._tab.provider_request_id = named.decode("ascii", "replace")
         self._collected = []
         self._collected_bytes = 0
-        if self._is_good and self._call.streamed and _is_event_stream(headers):
-            self._at = HOLDING
-            self._pipe = self._routes[self._tried].provider.pipe(self._call)
-            return
+        if self._is_good and self._call.streamed:
+            provider = self._routes[self._tried].provider
+            # Where the message is made by us, its pipe understands a whole reply as well.
+            if provider.translates or _is_event_stream(headers):
+                self._at = HOLDING
+                self._pipe = provider.pipe(self._call)
+                return
         self._at = COLLECTING
         self._headers = headers
 
@@ -222,7 +248,8 @@ class Relay:
             assert self._pipe is not None
             self._stream_over(self._pipe.finish())
         elif self._at is HOLDING:
-            self._try_other(_broken_off())
+            assert self._pipe is not None
+            self._held_over(self._pipe.finish())
         elif self._at is COLLECTING:
             self._collected_all()
 
@@ -253,9 +280,8 @@ class Relay:
         assert pipe is not None
         out = pipe.feed(data)
         if pipe.at is REFUSED:
-            assert pipe.fault is not None
             self._drop_connection()
-            self._try_other(pipe.fault)
+            self._held_over(b"")
             return
         if pipe.at is BEGIN and not self._committed and self._collected_bytes < EARLY_BYTES_MAX:
             self._collected.append(out)
@@ -271,13 +297,7 @@ class Relay:
                 self._spoke = True
                 self._outlet.write(out)
             return
-        self._at = STREAMING
-        self._spoke = True
-        if self._tab is not None:
-            self._tab.first_byte(self._means.monotonic())
-        # Nothing can be tried again from here on, and streams live long: let the prompt go.
-        self._body = None
-        self._call.arrival.body = b""
+        self._begun()
         if pipe.at is not OPEN:
             self._stream_over(out)
             return
@@ -285,6 +305,30 @@ class Relay:
         write = self._outlet.frame_writer()
         if write is not None and pipe.passes_frames and self._connection is not None:
             self._connection.forward(write, PLAIN, pipe)
+
+    def _held_over(self, last: bytes) -> None:
+        """The answer is over before a stream began: with a refusal, or with a whole message."""
+        pipe = self._pipe
+        assert pipe is not None
+        if pipe.at is REFUSED:
+            assert pipe.fault is not None
+            self._try_other(pipe.fault)
+            return
+        if not self._committed:
+            self._commit()
+            last = b"".join(self._collected) + last
+        self._begun()
+        self._stream_over(last)
+
+    def _begun(self) -> None:
+        """The message has begun. Nothing can be tried again from here on, and streams live long:
+        let the prompt go."""
+        self._at = STREAMING
+        self._spoke = True
+        if self._tab is not None:
+            self._tab.first_byte(self._means.monotonic())
+        self._body = None
+        self._call.arrival.body = b""
 
     def _commit(self) -> None:
         """From here on the client has a 200, and trouble is told as an event."""
@@ -296,14 +340,29 @@ class Relay:
         pipe = self._pipe
         assert pipe is not None
         if pipe.at is WHOLE:
-            self._leave_connection()
-            self._end(COMPLETED, pipe.usage, last, stop_reason=pipe.stop_reason)
+            if pipe.cut_short:
+                self._drop_connection()
+            else:
+                self._leave_connection()
+            self._end(
+                COMPLETED,
+                pipe.usage,
+                last,
+                stop_reason=pipe.stop_reason,
+                estimated=pipe.usage_estimated,
+            )
             return
         self._drop_connection()
         pipe.estimate_usage()
         fault = pipe.fault
         assert fault is not None
-        self._end(PARTIAL, pipe.usage, last, error_type=fault.error_type)
+        self._end(
+            PARTIAL,
+            pipe.usage,
+            last,
+            error_type=fault.error_type,
+            estimated=pipe.usage_estimated,
+        )
 
     # ------------------------------------------------------------ a whole reply
 
@@ -327,20 +386,48 @@ class Relay:
         provider = self._routes[self._tried].provider
         self._connection = None
         if not self._is_good:
-            self._try_other(
-                provider.fault(self._call, self._status, self._headers, body, self._means.wall())
-            )
+            self._refused(body)
             return
         try:
             if self._call.streamed:
                 raise _not_a_stream()
             reply = provider.reply(self._call, body)
         except Fault as fault:
-            self._give_up(fault)
+            if fault.repeat and not self._repeated:
+                self._repeated = True
+                self._again()
+            else:
+                self._give_up(fault)
             return
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
-        self._end(COMPLETED, reply.usage, reply.body, stop_reason=reply.stop_reason)
+        else:
+            self._call.notes += EXACT
+        if reply.usage_estimated:
+            self._call.notes += USAGE_ESTIMATED
+        self._end(
+            COMPLETED,
+            reply.usage,
+            reply.body,
+            stop_reason=reply.stop_reason,
+            estimated=reply.usage_estimated,
+        )
+
+    def _refused(self, body: bytes) -> None:
+        """The provider answered with another status than 2xx."""
+        provider = self._routes[self._tried].provider
+        now_s = self._means.wall()
+        if self._lessons < LESSONS_MAX and provider.learn(self._status, body, now_s):
+            self._lessons += 1
+            self._again()
+            return
+        self._try_other(provider.fault(self._call, self._status, self._headers, body, now_s))
+
+    def _again(self) -> None:
+        """Ask the same deployment once more."""
+        if self._tab is not None:
+            self._tab.attempts += 1
+        self._attempt()
 
     # ------------------------------------------------------------ the client
 
@@ -350,10 +437,12 @@ class Relay:
             return
         self._give_up_the_wait()
         usage = Usage()
+        estimated = False
         if self._pipe is not None:
             self._pipe.estimate_usage()
             usage = self._pipe.usage
-        self._end(CLIENT_GONE, usage, b"", status=CLIENT_GONE_STATUS)
+            estimated = self._pipe.usage_estimated
+        self._end(CLIENT_GONE, usage, b"", status=CLIENT_GONE_STATUS, estimated=estimated)
 
     def client_full(self) -> None:
         """Let the provider wait until the client has read."""
@@ -409,18 +498,33 @@ class Relay:
             if now_s - self._began_s >= patience.commit_after_s:
                 self._commit()
                 self._spoke_s = now_s
-                self._outlet.write(b"".join(self._collected) + PING)
+                early = b"".join(self._collected)
                 self._collected = []
+                begun = b"" if pipe is None else pipe.open()
+                if begun:
+                    self._begun()
+                    self._spoke = False
+                self._outlet.write(early + (begun or PING))
         elif now_s - self._spoke_s >= patience.ping_after_s:
             self._spoke_s = now_s
             self._outlet.write(PING)
 
     def _bound(self) -> float:
         patience = self._means.patience
+        if self._pipe is not None and self._pipe.said_all:
+            return patience.finish_grace_s
+        if self._tab is None:
+            return patience.count_timeout_s
         is_waiting = self._at is ASKED or self._at is HOLDING or not self._call.streamed
         return patience.first_byte_timeout_s if is_waiting else patience.idle_timeout_s
 
     def _too_slow(self) -> None:
+        if self._pipe is not None and self._pipe.said_all:
+            # The message is whole but for the end of its stream (translation.md 3.6).
+            last = self._pipe.finish()
+            self._drop_connection()
+            self._stream_over(last)
+            return
         fault = Fault(
             Kind.UPSTREAM_TIMEOUT,
             f"The model provider sent nothing for {self._bound():g} seconds. Try again.",
@@ -438,11 +542,17 @@ class Relay:
     def _give_up(self, fault: Fault) -> None:
         """No deployment can answer: tell the client, as a status or, if committed, as an event."""
         usage = Usage()
+        estimated = False
         outcome = HOUSE_ERROR if fault.source is Source.HOUSE else UPSTREAM_ERROR
+        if self._tab is None and _is_their_trouble(fault):
+            counted = self._means.counting.count(self._call, self._body)
+            self._end(COMPLETED, usage, counted)
+            return
         if self._at is STREAMING:
             assert self._pipe is not None
             self._pipe.estimate_usage()
             usage = self._pipe.usage
+            estimated = self._pipe.usage_estimated
             if outcome is UPSTREAM_ERROR:
                 outcome = PARTIAL
         if not self._committed:
@@ -451,7 +561,7 @@ class Relay:
             )
             return
         last = error_event(fault, self._call.arrival.request_id)
-        self._end(outcome, usage, last, error_type=fault.error_type)
+        self._end(outcome, usage, last, error_type=fault.error_type, estimated=estimated)
 
     def _end(
         self,
@@ -463,6 +573,7 @@ class Relay:
         error_type: str = "",
         stop_reason: str = "",
         refusal: Fault | None = None,
+        estimated: bool = False,
     ) -> None:
         """The one place where a call ends: written down first, then its last bytes are sent."""
         assert self._at is not ENDED, "a call ends once"
@@ -486,7 +597,10 @@ class Relay:
             error_type=error_type,
             stop_reason=stop_reason,
             search_fee_credits=means.search_fee_credits,
+            usage_estimated=estimated,
         )
+        if self._call.raw_tokens and outcome is COMPLETED and not estimated:
+            means.counting.observe(self._call, usage)
         self._ticket.settle(entry.credits, entry.tokens)
         means.metrics.generation(entry)
         if refusal is None:
@@ -518,6 +632,12 @@ class Relay:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.leave()
+
+
+def _is_their_trouble(fault: Fault) -> bool:
+    """May an estimate stand for what the provider should have counted? Not where it says that the
+    request itself is wrong (translation.md 8)."""
+    return fault.source is Source.UPSTREAM and (fault.status >= 500 or fault.status in (404, 429))
 
 
 def _is_event_stream(headers: dict[bytes, bytes]) -> bool:

@@ -76,6 +76,9 @@ class Metrics(msgspec.Struct):
     """Replies by `route status`."""
     refusals: dict[str, int] = {}
     """Refusals by reason."""
+    learned: dict[str, int] = {}
+    """Provider, model and field, parted by tabs, of what deployments refused and are not sent any
+    more: in how many processes. Bounded by the deployments and the fields that can be learned."""
     failovers: int = 0
     stale_retries: int = 0
     open_connections: int = 0
@@ -127,6 +130,8 @@ class Metrics(msgspec.Struct):
             self.replies[key] = self.replies.get(key, 0) + count
         for key, count in other.refusals.items():
             self.refusals[key] = self.refusals.get(key, 0) + count
+        for key, count in other.learned.items():
+            self.learned[key] = self.learned.get(key, 0) + count
         self.failovers += other.failovers
         self.stale_retries += other.stale_retries
         self.open_connections += other.open_connections
@@ -183,6 +188,14 @@ class _Families(Collector):
         for reason, count in metrics.refusals.items():
             refusals.add_metric([reason], count)
         yield refusals
+        learned = GaugeMetricFamily(
+            "hatz_learned_refusals",
+            "Processes that leave out a field because a deployment refused it.",
+            labels=["provider", "model", "field"],
+        )
+        for key, count in metrics.learned.items():
+            learned.add_metric(key.split("\t", 2), count)
+        yield learned
         yield _counter("hatz_failovers", "Attempts moved to another deployment.", metrics.failovers)
         yield _counter(
             "hatz_stale_retries", "Repeats after a dead pooled connection.", metrics.stale_retries

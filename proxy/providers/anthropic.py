@@ -122,6 +122,10 @@ class Anthropic:
         """Nothing: the client's request is not ours to change."""
         return ""
 
+    def learned(self, now_s: float) -> tuple[str, ...]:
+        """Nothing ever is."""
+        return ()
+
 
 _KINDS = {
     400: Kind.BAD_REQUEST,

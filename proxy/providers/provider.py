@@ -49,3 +49,7 @@ class Provider(Protocol):
         """A refusal that is about a field this deployment does not know: the field, which the next
         `request` leaves out; empty when there is nothing to learn."""
         ...
+
+    def learned(self, now_s: float) -> tuple[str, ...]:
+        """The fields that are left out."""
+        ...

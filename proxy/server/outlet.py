@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
-from proxy.domain.call import COUNT, MESSAGE, Arrival, Call
+from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, Outcome
 from proxy.domain.fault import Fault
 from proxy.gateway.outlet import Reader
@@ -105,8 +105,7 @@ class LaneOutlet:
 
     def answer(self, body: bytes, outcome: Outcome) -> None:
         """One JSON document."""
-        exact = b"x-hatz-count: exact\r\n" if self._arrival.errand is COUNT else b""
-        self._whole(body, exact)
+        self._whole(body, b"")
         self._end(outcome)
 
     def open_stream(self) -> None:
@@ -194,6 +193,8 @@ class LaneOutlet:
             b"" if call is None else _named(call.asked, call.via),
             self._front.date.line,
         )
+        if call is not None and call.notes:
+            head += call.notes
         if not self._keep_alive:
             return head + b"connection: close\r\n"
         # A client of HTTP/1.0 takes silence for a close.

@@ -38,14 +38,17 @@ class Pipe(Protocol):
     at: At
     usage: Usage
     """Grows while bytes pass."""
-    usage_estimated: bool
-    """Is `usage` ours, in part or whole, because the provider reported none?"""
     stop_reason: str
     fault: Fault | None
     """Why it FAILED or was REFUSED."""
     passed_bytes: int
     passed_events: int
     """Counted by whoever forwards frames past the pipe, see `passes_frames`."""
+
+    @property
+    def usage_estimated(self) -> bool:
+        """Is `usage` ours, in part or whole, because the provider reported none?"""
+        ...
 
     @property
     def passes_frames(self) -> bool:

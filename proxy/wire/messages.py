@@ -103,6 +103,12 @@ read_delta = msgspec.json.Decoder(MessageDelta).decode
 read_reply = msgspec.json.Decoder(Reply).decode
 read_count = msgspec.json.Decoder(Count).decode
 
+
+def count_body(tokens: int) -> bytes:
+    """A reply to a count of tokens."""
+    return b'{"input_tokens":%d}' % tokens
+
+
 _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 

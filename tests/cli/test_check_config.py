@@ -6,10 +6,13 @@ import pytest
 
 from proxy.cli import check_config, init
 
+KEYS = ("ANTHROPIC_API_KEY", "MOONSHOT_API_KEY", "OPENAI_API_KEY")
+
 
 @pytest.fixture(autouse=True)
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_a_good_file_gets_one_line_and_its_warnings(
@@ -20,15 +23,17 @@ def test_a_good_file_gets_one_line_and_its_warnings(
     capsys.readouterr()
     assert check_config.run([str(path)]) == 0
     out, err = capsys.readouterr()
-    assert out == f"{path}: good; providers: 1, models: 8 (8 enabled)\n"
-    [warning] = err.splitlines()
-    assert warning.startswith("warning: providers.anthropic.api_key: env:ANTHROPIC_API_KEY")
+    assert out == f"{path}: good; providers: 3, models: 10 (10 enabled)\n"
+    for name, warning in zip(KEYS, err.splitlines(), strict=True):
+        provider = name.partition("_")[0].lower()
+        assert warning.startswith(f"warning: providers.{provider}.api_key: env:{name}")
 
 
 def test_a_good_file_with_its_key_gets_no_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-hunter2")
+    for name in KEYS:
+        monkeypatch.setenv(name, "sk-hunter2")
     path = tmp_path / "gateway.toml"
     init.run([str(path)])
     assert check_config.run([str(path)]) == 0

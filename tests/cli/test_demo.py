@@ -126,22 +126,34 @@ def test_ctrl_c_while_it_starts_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_without_keys_every_model_is_played_by_the_demo() -> None:
     settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, {})
-    assert [provider.name for provider in settings.providers] == ["demo"]
+    played = ["demo", "demo-moonshot", "demo-openai"]
+    assert [provider.name for provider in settings.providers] == played
     places = {place.provider for model in settings.models for place in model.deployments}
-    assert places == {"demo"}
+    assert places == set(played)
+
+
+def test_each_is_played_on_its_own_wire() -> None:
+    settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, {})
+    ways = [(each.wire, each.dialect, each.base_url) for each in settings.providers]
+    assert ways == [
+        ("anthropic", "", "http://127.0.0.1:9"),
+        ("openai_chat", "moonshot", "http://127.0.0.1:9/v1"),
+        ("openai_chat", "openai", "http://127.0.0.1:9/v1"),
+    ]
 
 
 def test_a_key_in_the_environment_sends_its_models_to_the_real_provider() -> None:
     environ = {"ANTHROPIC_API_KEY": REAL_KEY}
     settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, environ)
-    assert [provider.name for provider in settings.providers] == ["anthropic", "demo"]
+    names = [provider.name for provider in settings.providers]
+    assert names == ["anthropic", "demo-moonshot", "demo-openai"]
     assert settings.providers[0].base_url == "https://api.anthropic.com"
     assert settings.providers[0].api_key == "env:ANTHROPIC_API_KEY"
     places = {model.id: model.deployments[0].provider for model in settings.models}
     claude = {id: place for id, place in places.items() if id.startswith("anthropic.")}
     assert len(claude) > 3
     assert set(claude.values()) == {"anthropic"}
-    assert places["moonshot.kimi-k2-thinking"] == "demo"
+    assert places["moonshot.kimi-k2-thinking"] == "demo-moonshot"
 
 
 def test_the_message_it_shows_costs_nothing_even_then(tmp_path: Path) -> None:

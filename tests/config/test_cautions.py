@@ -30,13 +30,27 @@ def test_nothing_is_said_about_settings_that_do_not_surprise() -> None:
     assert warnings(parse(GOOD, {})) == []
 
 
-@pytest.mark.parametrize("wire", ["anthropic_compat", "openai_chat", "bedrock", "vertex"])
+@pytest.mark.parametrize("wire", ["bedrock", "vertex"])
 def test_a_wire_of_a_later_release_is_said(wire: str) -> None:
     [text] = warnings(parse(GOOD.replace('wire = "anthropic"', f'wire = "{wire}"'), {}))
     assert text == (
         f"providers.anthropic: wire {wire} is not available in this release; "
         "its models answer 503 until then"
     )
+
+
+def test_a_chat_provider_without_a_dialect_is_told_which_there_are() -> None:
+    chat = GOOD.replace('wire = "anthropic"', 'wire = "openai_chat"')
+    [text] = warnings(parse(chat, {}))
+    assert "providers.anthropic: there is no dialect" in text
+    assert "moonshot" in text
+    assert warnings(parse(chat.replace("[[models]]", 'dialect = "vllm"\n[[models]]', 1), {})) == []
+
+
+@pytest.mark.parametrize("more", ['dialect = "vllm"', "quirks = { top_k = true }"])
+def test_habits_of_another_wire_are_not_read(more: str) -> None:
+    [text] = warnings(parse(GOOD.replace("[[models]]", f"{more}\n[[models]]", 1), {}))
+    assert "read for wire openai_chat only" in text
 
 
 @pytest.mark.parametrize(
@@ -106,5 +120,5 @@ enabled = true
 
 
 def test_a_secret_nobody_uses_is_not_looked_for() -> None:
-    text = GOOD.replace('wire = "anthropic"', 'wire = "openai_chat"')
+    text = GOOD.replace('wire = "anthropic"', 'wire = "bedrock"')
     assert unresolved(parse(text, {}), {}) == []

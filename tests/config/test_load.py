@@ -681,3 +681,34 @@ def test_a_file_that_cannot_be_read_says_why(
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblems, match="cannot be read"):
         load(tmp_path, NO_ENVIRON)
+
+
+CHAT = """
+[[providers]]
+name = "kimi"
+wire = "openai_chat"
+base_url = "https://api.moonshot.ai/v1"
+"""
+
+
+def test_quirks_are_those_of_a_dialect() -> None:
+    text = f'{CHAT}dialect = "moonshot"\nquirks = {{ top_k = true, think_tags = ["think"] }}\n'
+    [provider] = parse(text, NO_ENVIRON).providers
+    assert provider.quirks == {"top_k": True, "think_tags": ["think"]}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('dialect = "moonshoot"', "did you mean `moonshot`?"),
+        ("quirks = { top_kk = true }", "unknown setting; did you mean `top_k`?"),
+        ('quirks = { top_k = "yes" }', "expected true or false"),
+        ('quirks = { stop = "nowhere" }', 'expected one of "local", "native"'),
+        ("quirks = { max_output_tokens = -1 }", "expected a whole number, 0 or more"),
+        ('quirks = "all"', "expected a table"),
+    ],
+)
+def test_a_quirk_nobody_knows_is_an_error_with_its_line(line: str, said: str) -> None:
+    with pytest.raises(ConfigProblems) as found:
+        parse(f"{CHAT}{line}\n", NO_ENVIRON)
+    assert said in str(found.value)

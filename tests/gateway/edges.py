@@ -11,12 +11,14 @@ import itertools
 from collections.abc import Callable
 from enum import Enum
 
+from proxy.catalog.calibration import Calibration
 from proxy.domain.call import Arrival, Call, Errand, Headers
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.model import Model, Rates
 from proxy.domain.refusal import Refusal
+from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.relay import Relay
 from proxy.gateway.wheel import Wheel
@@ -34,6 +36,8 @@ PATIENCE = Patience(
     idle_timeout_s=300,
     ping_after_s=10,
     commit_after_s=10,
+    finish_grace_s=5,
+    count_timeout_s=3,
     reply_bytes_max=10_000,
 )
 MODEL = Model(
@@ -60,6 +64,10 @@ class Ticket:
     def settle(self, credits: int, tokens: int) -> None:
         assert self.settled is None, "settled twice"
         self.settled = (credits, tokens)
+
+
+class NoStore:
+    """Nothing was learned before, and nothing is kept."""
 
 
 class Desk:
@@ -337,6 +345,7 @@ class Scene:
         self.wheel = Wheel(lambda: self.now_s)
         self.metrics = Metrics()
         self.books = Books()
+        self.calibration = Calibration(NoStore())
         self.counts = errand is Errand.COUNT
         self.client = Client(self.books, counts=self.counts)
         self.pools = [Pool(at_hand=at_hand) for _ in range(deployments)]
@@ -361,6 +370,8 @@ class Scene:
             monotonic=lambda: self.now_s,
             wall=lambda: 1_000_000 + self.now_s,
             new_event_id=lambda: f"evt_{next(count)}",
+            new_message_id=lambda: f"msg_gw_{next(count):022d}",
+            counting=Counting(self.calibration),
         )
         routes = [
             Route(

@@ -7,10 +7,12 @@ import pytest
 
 from proxy.auth.gate import Gate
 from proxy.auth.keys import digest
+from proxy.catalog.calibration import Calibration
 from proxy.catalog.refresh import Shelf
 from proxy.domain.call import Arrival, Errand, Headers
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
 from proxy.gateway.tasks import Tasks
@@ -18,7 +20,7 @@ from proxy.gateway.wheel import Wheel
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
 from proxy.wire.http import Origin
-from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Desk, Held, Pool
+from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Desk, Held, NoStore, Pool
 from tests.kit.journey import TEXT, ask, renamed, until
 
 SECRET = b"a secret of at least sixteen bytes"
@@ -78,6 +80,8 @@ class House:
             monotonic=lambda: 0.0,
             wall=lambda: 0.0,
             new_event_id=lambda: f"evt_{next(count)}",
+            new_message_id=lambda: f"msg_gw_{next(count):022d}",
+            counting=Counting(Calibration(NoStore())),
         )
         provider = Anthropic(
             "p", Origin(False, "p.example", 80), "", credential=None, event_bytes_max=100_000

@@ -575,11 +575,19 @@ def test_a_stream_that_speaks_gets_no_pings():
     assert PING not in scene.client.streamed
 
 
-@pytest.mark.parametrize("how", [{"streamed": False}, {"errand": Errand.COUNT}])
-def test_whole_replies_are_never_pinged(how):
-    scene = Scene(**how)
+def test_whole_replies_are_never_pinged():
+    scene = Scene(streamed=False)
     scene.waits(500)
     assert not scene.client.opened and scene.client.writes == []
+
+
+def test_a_count_is_not_waited_for_for_long():
+    scene = Scene(errand=Errand.COUNT)
+    scene.waits(2.5)
+    assert scene.client.finals == 0
+    scene.waits(2.5)
+    scene.settled()
+    assert scene.client.answered.startswith(b'{"input_tokens":')
 
 
 def test_bytes_of_the_provider_put_the_deadline_off():

@@ -122,7 +122,8 @@ def test_the_example_configuration_suits_the_container() -> None:
     settings = parse((ROOT / "config.example.toml").read_text("utf-8"), {})
     assert settings.storage.url.startswith("sqlite:///var/")
     assert settings.ledger.folder.startswith("var/")
-    assert [each.api_key for each in settings.providers] == ["env:ANTHROPIC_API_KEY"]
+    keys = [f"env:{name}_API_KEY" for name in ("ANTHROPIC", "MOONSHOT", "OPENAI")]
+    assert [each.api_key for each in settings.providers] == keys
     grace_s = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
     assert grace_s > settings.server.drain_timeout_s
 

@@ -10,6 +10,7 @@ import pytest
 from proxy.cli.main import COMMANDS
 from proxy.config.check import field_types, table_type
 from proxy.config.settings import Provider, Settings
+from proxy.domain.dialect import Dialect
 from proxy.domain.model import Deployment, Model, Rates
 from proxy.server.door import LANE
 
@@ -109,3 +110,8 @@ def test_every_path_is_in_the_readme() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert mentioned(command)
+
+
+def test_every_quirk_is_in_the_readme() -> None:
+    missing = [name for name in Dialect.__struct_fields__ if f"`{name}`" not in README]
+    assert not missing, f"README.md does not mention: {', '.join(missing)}"

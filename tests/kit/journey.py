@@ -319,7 +319,13 @@ _MODELS = [
 ]
 
 
-def config_text(ports: list[int], folder: Path, upstream: str = "", ledger: str = "") -> str:
+def config_text(
+    ports: list[int],
+    folder: Path,
+    upstream: str = "",
+    ledger: str = "",
+    dialect: str | None = None,
+) -> str:
     """An operator's file: each model deployed at every provider, in their order."""
     lines = [
         f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n'
@@ -330,8 +336,12 @@ def config_text(ports: list[int], folder: Path, upstream: str = "", ledger: str 
         f"[upstream]\n{upstream}\n"
     ]
     lines += [
-        f'[[providers]]\nname = "p{number}"\nwire = "anthropic"\n'
-        f'base_url = "http://127.0.0.1:{port}"\napi_key = "env:PROVIDER_KEY"\n'
+        f'[[providers]]\nname = "p{number}"\napi_key = "env:PROVIDER_KEY"\n'
+        + (
+            f'wire = "openai_chat"\ndialect = "{dialect}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+            if dialect is not None
+            else f'wire = "anthropic"\nbase_url = "http://127.0.0.1:{port}"\n'
+        )
         for number, port in enumerate(ports)
     ]
     for id, family, released, native in _MODELS:
@@ -448,11 +458,16 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    folder: Path, providers: list[Provider], upstream: str = "", ledger: str = "flush_ms = 20"
+    folder: Path,
+    providers: list[Provider],
+    upstream: str = "",
+    ledger: str = "flush_ms = 20",
+    dialect: str | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway in front of `providers`."""
+    """A gateway in front of `providers`, which speak chat completions where a dialect is given."""
     config = folder / "gateway.toml"
-    config.write_text(config_text([each.port for each in providers], folder, upstream, ledger))
+    ports = [each.port for each in providers]
+    config.write_text(config_text(ports, folder, upstream, ledger, dialect))
     one = Gateway(folder, config)
     await one.open()
     try:
