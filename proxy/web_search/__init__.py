@@ -1,0 +1,1 @@
+"""The search tool of models whose provider has none: asked, searched, answered, told."""
