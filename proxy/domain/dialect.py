@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
+Family = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{0,32}\Z")]
+"""As a signature can name it (`wire/seal.py`)."""
 ReasoningStyle = Literal[
     "none",
     "effort",
@@ -95,8 +97,8 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Must the effort be said to be `none` beside tools, because leaving it out means another?"""
     thinks_unasked: bool = False
     """Does the model think when nobody mentions it? Decides on `drop_when_thinking`."""
-    reasoning_family: str = ""
-    """Thinking goes back only to models of the family it came from; empty: never signed as ours."""
+    reasoning_family: Family = ""
+    """Thinking goes back only to models of the family it came from; empty: to none."""
     reasoning_replay: Literal["never", "tool_turns", "always"] = "never"
     replay_field: Literal["reasoning_content", "reasoning", "both"] = "reasoning_content"
     replay_details: bool = False
@@ -117,6 +119,11 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     no_obfuscation: bool = False
     """Ask for streams without padding."""
     arguments: Literal["delta", "cumulative"] = "delta"
+    name_fragments: bool = False
+    """Do names of calls come in pieces, which are to be joined?"""
+    tool_args: Literal["streamed", "buffered"] = "streamed"
+    """`buffered`: no call goes out before its arguments are known to be whole, at the cost of
+    latency (translation.md 3.4). Text that follows a call then comes before it."""
     done_required: bool = False
 
     # ------------------------------------------------------------ beside the point

@@ -169,10 +169,9 @@ class Messages:
         """To the provider, or, for a count that nobody makes there, straight back."""
         route = routes[0]
         request: list[Piece] | None = None
-        if call.arrival.errand is COUNT and not route.provider.counts:
-            ticket.settle(0, 0)
-            outlet.serve(call, _NO_READER)
-            outlet.answer(self._means.counting.count(call, body), COMPLETED)
+        is_count = call.arrival.errand is COUNT
+        if is_count and not route.provider.counts:
+            self._estimate(call, body, outlet, ticket)
             return
         if route.provider.translates:
             # Before anything is leased or written down: what cannot be translated was not asked.
@@ -181,10 +180,20 @@ class Messages:
             try:
                 request = route.provider.request(call, body, route.upstream_model)
             except Fault as fault:
+                if is_count:
+                    # Clients take a count that fails for the end (translation.md D14).
+                    self._estimate(call, body, outlet, ticket)
+                    return
                 ticket.settle(0, 0)
                 self._refuse(call.arrival, outlet, fault, call.caller, body.model)
                 return
         Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
+
+    def _estimate(self, call: Call, body: Body, outlet: Outlet, ticket: Ticket) -> None:
+        """The tokens of a request that nobody counts exactly."""
+        ticket.settle(0, 0)
+        outlet.serve(call, _NO_READER)
+        outlet.answer(self._means.counting.count(call, body), COMPLETED)
 
     def _refuse(
         self,

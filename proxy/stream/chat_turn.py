@@ -84,8 +84,8 @@ class ChatTurn:
             self.writer,
             call.expected,
             call.message_id,
+            dialect,
             clear=self._clear,
-            cumulative=dialect.arguments == "cumulative",
             streams=streams,
         )
         self.words = ChatWords(call, dialect, self.writer, self.signer, self.slots)
@@ -108,6 +108,11 @@ class ChatTurn:
     def is_mere_text(self) -> bool:
         """Is text all that is open: may the provider's `[DONE]` stand for a reason to finish?"""
         return self.writer.state is TEXT and not self.slots.any
+
+    @property
+    def may_hold(self) -> bool:
+        """May anything be kept back at all? Words that nothing looks into never are."""
+        return self.writer.state is not TEXT or self.slots.any or not self.words.plain_text
 
     @property
     def held_bytes(self) -> int:
@@ -157,6 +162,8 @@ class ChatTurn:
                 given = msgspec.json.encode(call.arguments)
                 self.slots.feed(_LEAKED_INDEX + at, call.id, call.name, given)
             self.slots.finish(cut_off=cut_off)
+        if self.writer.index < 0 and not cut_off and not self.is_cut:
+            self.words.confess()
         self.writer.close()
 
     def end(self) -> None:

@@ -33,14 +33,35 @@ class ChatUsage(msgspec.Struct):
 
 
 _USAGE = msgspec.json.Decoder(ChatUsage, strict=False)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> ChatUsage | None:
     """None when it cannot be read: then it is as good as missing."""
     try:
         return _USAGE.decode(raw)
+    except msgspec.ValidationError:
+        return _read_loosely(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _read_loosely(raw: bytes | msgspec.Raw) -> ChatUsage | None:
+    """Some of it is nonsense: the rest counts."""
+    try:
+        fields = _FIELDS.decode(raw)
+    except msgspec.DecodeError:
+        return None
+    said = ChatUsage()
+    for field in msgspec.structs.fields(ChatUsage):
+        value = fields.get(field.name)
+        if value is None:
+            continue
+        try:
+            setattr(said, field.name, msgspec.json.decode(value, type=field.type, strict=False))
+        except msgspec.ValidationError:
+            continue
+    return said
 
 
 def merge(said: ChatUsage, usage: Usage) -> tuple[bool, bool]:
@@ -85,4 +106,5 @@ def _cached(said: ChatUsage) -> int:
 
 def _count(value: _Count) -> int:
     """Absent is nothing, and so is less than nothing; more than any context is no count."""
-    return min(max(0, int(value)), COUNT_MAX) if value is not None else 0
+    # In this order it is nothing, too, what is no number ("nan" in quotes is read as one).
+    return int(max(0, min(value, COUNT_MAX))) if value is not None else 0

@@ -21,6 +21,10 @@ SPACE_CHARS_MAX = 1024
 """So much space is held back at the beginning of a text: more is meant."""
 
 
+UNSAID_CHARS_MAX = 65_536
+"""So much of thinking that nobody asked for is kept until something else is said."""
+
+
 class ChatWords:
     """Text and thinking of one message."""
 
@@ -36,6 +40,8 @@ class ChatWords:
         "_tags",
         "_torn",
         "_torn_thought",
+        "_unsaid",
+        "_unsaid_room",
         "_waiting",
         "_writer",
         "plain_text",
@@ -65,6 +71,8 @@ class ChatWords:
         self._torn = TornText()
         self._torn_thought = TornText()
         self._space = ""
+        self._unsaid: list[str] = []
+        self._unsaid_room = UNSAID_CHARS_MAX if self._swallows else 0
         self._waiting: list[tuple[bool, str]] = []
         self._held_chars = 0
         self.plain_text = not (self._tags or self._kimi_text or self._stops)
@@ -112,7 +120,7 @@ class ChatWords:
             text = self._torn_thought.mend(text)
         if self._tags is not None:
             self._tags.thought_elsewhere()
-        if not self._swallows or self._kimi_thought is not None:
+        if not self._swallows or self._unsaid_room > 0 or self._kimi_thought is not None:
             self._pass_on(True, text)
 
     def detail(self, details: bytes) -> None:
@@ -147,9 +155,18 @@ class ChatWords:
                 found += calls
         return found
 
+    def confess(self) -> None:
+        """The model has finished and said nothing but thinking, which nobody asked for: better that
+        than an answer of nothing (translation.md 2.2)."""
+        thought = "".join(self._unsaid)
+        if thought:
+            self._signer.shown = True
+            self._writer.thinking(escaped(thought))
+
     def forget(self) -> None:
         """Nothing of what waits will be said."""
         self._waiting.clear()
+        self._unsaid.clear()
         self._held_chars = 0
         self._kimi_text = self._kimi_thought = self._tags = None
 
@@ -198,9 +215,22 @@ class ChatWords:
             self._writer.text(escaped(text))
 
     def _write_thinking(self, text: str) -> None:
-        if text and not self._swallows:
-            self._begin_thinking()
-            self._writer.thinking(escaped(text))
+        if not text:
+            return
+        if self._swallows:
+            self._keep(text)
+            return
+        self._begin_thinking()
+        self._writer.thinking(escaped(text))
+
+    def _keep(self, thought: str) -> None:
+        """In case that nothing else is said."""
+        if self._writer.index >= 0:
+            self._unsaid.clear()
+            self._unsaid_room = 0
+        elif self._unsaid_room > 0:
+            self._unsaid.append(thought[: self._unsaid_room])
+            self._unsaid_room -= len(thought)
 
     def _begin_thinking(self) -> None:
         if self._writer.state is not THINKING:

@@ -9,11 +9,12 @@ for arguments: agents run what they are sent.
 import bisect
 from collections.abc import Callable
 
+from proxy.domain.dialect import Dialect
 from proxy.domain.expected import Expected
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.stream.message_writer import MessageWriter
 from proxy.stream.tool_ids import client_id, made_id
-from proxy.stream.tool_slot import CLOSED, DROPPED, LIVE, SPEAKING, At, Slot, input_of
+from proxy.stream.tool_slot import CLOSED, DROPPED, LIVE, SPEAKING, WAITING, At, Slot, input_of
 from proxy.wire.chat import read_text
 
 SLOT_BYTES = 256
@@ -30,6 +31,7 @@ class ToolSlots:
         "_clear",
         "_cumulative",
         "_expected",
+        "_joins_names",
         "_live",
         "_message_id",
         "_places",
@@ -46,17 +48,18 @@ class ToolSlots:
         writer: MessageWriter,
         expected: Expected,
         message_id: str,
+        dialect: Dialect,
         *,
         clear: Callable[[], bool],
-        cumulative: bool,
         streams: bool,
     ) -> None:
         self._writer = writer
         self._expected = expected
         self._message_id = message_id
         self._clear = clear
-        self._cumulative = cumulative
-        self.streams = streams
+        self._cumulative = dialect.arguments == "cumulative"
+        self._joins_names = dialect.name_fragments
+        self.streams = streams and dialect.tool_args == "streamed"
         self._by_index: dict[int, list[Slot]] = {}
         self._waiting: list[Slot] = []
         self._live: Slot | None = None
@@ -96,8 +99,9 @@ class ToolSlots:
             return
         if not slot.id and isinstance(call_id, str):
             slot.id = call_id
-        if not slot.name and isinstance(name, str):
-            slot.name = name
+            self.held_bytes += len(call_id)
+        if name and isinstance(name, str):
+            self._name(slot, name)
         more = self._fragment(slot, arguments)
         if more and slot.at is CLOSED:
             if more.strip():
@@ -106,6 +110,13 @@ class ToolSlots:
         self._go_on(slot, more)
         if self.streams:
             self._advance()
+
+    def _name(self, slot: Slot, name: str) -> None:
+        """A name comes once, or with every fragment; only some servers send it in pieces."""
+        if slot.name and not (self._joins_names and slot.at is WAITING and not slot.given):
+            return
+        slot.name += name
+        self.held_bytes += len(name)
 
     def _go_on(self, slot: Slot, more: str) -> None:
         if more:
@@ -202,17 +213,25 @@ class ToolSlots:
 
     # ------------------------------------------------------------ whose turn it is
 
+    @property
+    def _is_next_ready(self) -> bool:
+        """Does the next call have its name, the whole of it?"""
+        if not self._waiting:
+            return False
+        slot = self._waiting[0]
+        return slot.name != "" and (not self._joins_names or len(slot.given) > 0)
+
     def _advance(self) -> None:
         while True:
             live = self._live
             if live is not None:
                 self._speak(live)
-                if not self._waiting or not self._waiting[0].name:
+                if not self._is_next_ready:
                     return
                 if live.at is not SPEAKING or not live.is_whole:
                     return
                 self._close(live)
-            if not self._waiting or not self._waiting[0].name:
+            if not self._is_next_ready:
                 return
             slot = self._waiting.pop(0)
             if self._expected.first_call_only and self._writer.calls:

@@ -377,6 +377,15 @@ async def test_real_usage_calibrates_the_estimate(tmp_path):
         assert abs(counted - 900) < abs(before - 900) or before == counted == 900
 
 
+async def test_a_count_of_what_cannot_be_sent_is_an_estimate(tmp_path):
+    async with provider() as there, gateway(tmp_path, [there], FAST, dialect="moonshot") as here:
+        odd = {"model": KIMI, "messages": [{"role": "user", "content": [{"type": 7}]}]}
+        reply = await here.post(msgspec.json.encode(odd), COUNT)
+        assert reply.status == 200
+        assert reply.headers["x-hatz-count"] == "estimate"
+        assert not there.asked
+
+
 async def test_the_vendors_own_count_is_exact_and_stood_in_for(tmp_path):
     async with provider() as there, gateway(tmp_path, [there], FAST, dialect="moonshot") as here:
         there.usual = plays_refusal(200, b'{"data":{"total_tokens":77}}')

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.domain.dialect import Dialect
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import At
+from tests.kit import chat_stream as chat
 from tests.kit.cuts import cuttings
 from tests.kit.grammar import check_ends
 from tests.kit.patience import examples
@@ -38,3 +40,46 @@ def test_an_event_of_exactly_the_cap_comes_through(surplus: int, size: int) -> N
     out = b"".join(pipe.feed(delta[at : at + size]) for at in range(0, len(delta), size))
     assert out == delta
     assert pipe.at is At.OPEN
+
+
+ENDLESS = {
+    "a call without a name": chat.calls(chat.call(0, arguments="x" * 90)),
+    "ids": chat.calls(chat.call(None, "x" * 90)),
+    "calls": chat.calls(*[chat.call(None, str(at)) for at in range(9)]),
+    "text behind an open call": chat.text("x" * 90),
+    "thinking": chat.thought("x" * 90),
+    "details": chat.chunk({"reasoning_details": [{"type": "x", "text": "x" * 90}]}),
+    "leaked calls": chat.text("<|tool_call_begin|>" + "x" * 90),
+    "space": chat.text(" " * 90),
+}
+BEGINNINGS = {
+    "text": chat.text("x"),
+    "thinking": chat.thought("x"),
+    "a call": chat.calls(chat.call(0, "id", "t", "{")),
+    "nothing": b"",
+}
+CHATS = [
+    Dialect(reasoning="openrouter"),
+    Dialect(think_tags=("think",), kimi_tool_repair=True),
+    Dialect(name_fragments=True, arguments="cumulative"),
+    Dialect(tool_args="buffered"),
+]
+
+
+@examples(300)
+@given(
+    st.sampled_from(sorted(BEGINNINGS)),
+    st.lists(st.sampled_from(sorted(ENDLESS)), min_size=1, max_size=4),
+    st.sampled_from(CHATS),
+    st.sampled_from(["shown", "omitted", "swallowed"]),
+)
+def test_a_translated_stream_holds_no_more_than_the_cap_and_one_event(
+    beginning: str, endless: list[str], dialect: Dialect, thinking: str
+) -> None:
+    cap = 5000
+    pipe = chat.make_pipe(dialect, cap, thinking=thinking, stop_sequences=(" x",))
+    pipe.feed(BEGINNINGS[beginning])
+    for at in range(120):
+        event = ENDLESS[endless[at % len(endless)]]
+        pipe.feed(event)
+        assert pipe.held_bytes <= cap + 10 * len(event)

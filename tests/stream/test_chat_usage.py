@@ -38,6 +38,11 @@ TABLE = [
     (report(completion_tokens=0, total_tokens=13), Usage(9, 4)),
     (report(prompt_tokens=9.0, completion_tokens="4"), Usage(9, 4)),
     (report(prompt_tokens=-9, completion_tokens=-4), Usage(0, 0)),
+    (report(prompt_tokens="nan", completion_tokens="-inf"), Usage(0, 0)),
+    (report(prompt_tokens="inf"), Usage(COUNT_MAX, 4)),
+    (report(prompt_tokens=True), Usage(0, 4)),
+    (report(prompt_tokens_details=[], cached_tokens=5), Usage(4, 4, cache_read_tokens=5)),
+    (report(completion_tokens_details="none", total_tokens={}), Usage(9, 4)),
     (report(prompt_tokens=1e300), Usage(COUNT_MAX, 4)),
 ]
 
@@ -66,6 +71,6 @@ def test_it_is_told_what_was_reported() -> None:
     assert merge(only_output, Usage()) == (False, True)
 
 
-@pytest.mark.parametrize("raw", [b"5", b'"x"', b'{"prompt_tokens":[]}', b"nonsense", b'{"a":"\xff'])
+@pytest.mark.parametrize("raw", [b"5", b'"x"', b"[]", b"nonsense", b'{"a":"\xff'])
 def test_what_cannot_be_read_is_as_good_as_missing(raw: bytes) -> None:
     assert read_usage(raw) is None

@@ -37,7 +37,7 @@ def note_thinking(block: Block, thoughts: Thoughts, setting: Setting) -> None:
     if is_ours(signature):
         opened = setting.seal.open(setting.tenant_id, signature, text)
         if opened is not None:
-            if opened.family == dialect.reasoning_family:
+            if opened.family and opened.family == dialect.reasoning_family:
                 _keep(opened.text, opened.extras, thoughts, setting)
             return
     elif _CLAUDES.fullmatch(signature):

@@ -129,7 +129,7 @@ def counting_request(
     call: Call, body: Body, upstream_model: str, dialect: Dialect, seal: ThinkingSeal
 ) -> bytes:
     """What the endpoints that count take: model, messages, tools. What cannot be sent is left out;
-    Fault 400 only for a body that is no Messages request at all."""
+    Fault 400 only for a body that is no Messages request at all, which the gateway estimates."""
     _check_utf8(body.raw)
     fields = body.fields
     setting = _setting(call, dialect, seal, october=False, counting=True, thinking_on=True)
