@@ -73,6 +73,8 @@ def drive(client: str, gateway: Gateway, home: Path) -> Seen:
         "GATEWAY_URL": gateway.url,
         "GATEWAY_KEY": gateway.key,
         "GATEWAY_KEY_WRONG": gateway.key_wrong,
+        "GATEWAY_KEY_MAPPED": gateway.key_mapped,
+        "UPSTREAM_URL": gateway.upstream_url,
     }
     driving = subprocess.Popen(
         command_of(client),

@@ -1,5 +1,6 @@
 """The gateway and its demo upstream as an operator starts them: two processes, one TOML file."""
 
+import json
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_TIME_MAX_S = 30
 
 KEY = "hz_clients_0123456789abcdefghijklmnopqrstuv"
+KEY_MAPPED = "hz_clients_mapped_0123456789abcdefghijklmnopq"
 KEY_WRONG = "hz_clients_this_key_was_never_given_to_anybody"
 UPSTREAM_KEY = "upstream-key-only-the-gateway-knows"
 
@@ -37,6 +39,20 @@ name = "demo"
 wire = "anthropic"
 base_url = "{upstream}"
 api_key = "env:DEMO_UPSTREAM_KEY"
+
+[[providers]]                          # the same process, which plays the vendor of each model
+name = "kimi"
+wire = "openai_chat"
+dialect = "moonshot"
+base_url = "{upstream}/v1"
+api_key = "env:DEMO_UPSTREAM_KEY"
+
+[[providers]]
+name = "gpt"
+wire = "openai_chat"
+dialect = "openai"
+base_url = "{upstream}/v1"
+api_key = "env:DEMO_UPSTREAM_KEY"
 """
 MODEL = """
 [[models]]
@@ -47,17 +63,24 @@ developer = "{developer}"
 released = {released}
 context_window = 200000
 max_output_tokens = 64000
-vision = true
+vision = {vision}
 rates = {{ input = 1000, output = 5000, cache_write_5m = 1250, cache_write_1h = 2000, cache_read = 100 }}
-deployments = [ {{ provider = "demo", model = "{native}" }} ]
+deployments = [ {{ provider = "{provider}", model = "{native}" }} ]
 """  # noqa: E501  one table, one line
+KIMI = "moonshot.kimi-k2-thinking"
+GPT = "gpt-5.2"
 MODELS = [
     ("anthropic.claude-opus-5-5", "Claude Opus 5.5", "opus", "2026-10-01"),
     ("anthropic.claude-sonnet-5-5", "Claude Sonnet 5.5", "sonnet", "2026-09-15"),
     ("anthropic.claude-haiku-5-5", "Claude Haiku 5.5", "haiku", "2026-10-10"),
     ("anthropic.claude-haiku-4-5", "Claude Haiku 4.5", "haiku", "2025-10-15"),
-    ("moonshot.kimi-k2-thinking", "Kimi K2 Thinking", "", "2025-11-06"),
+    (KIMI, "Kimi K2 Thinking", "", "2025-11-06"),
+    (GPT, "GPT 5.2", "", "2025-12-11"),
 ]
+FOREIGN = {  # developer, provider, whether it sees
+    KIMI: ("Moonshot AI", "kimi", False),
+    GPT: ("OpenAI", "gpt", True),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,9 @@ class Gateway:
     url: str
     key: str
     key_wrong: str
+    key_mapped: str
+    """Of a user whose `haiku` is Kimi."""
+    upstream_url: str
     log: Path
 
 
@@ -77,46 +103,73 @@ def serving(place: Path) -> Iterator[Gateway]:
         **os.environ,
         "DEMO_UPSTREAM_KEY": UPSTREAM_KEY,
         "CLIENTS_KEY": KEY,
+        "CLIENTS_KEY_MAPPED": KEY_MAPPED,
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
     demo = ["proxy.demo.upstream", "--port", "0", "--pace-ms", "0", "--die-with-parent"]
     with process(demo, place / "upstream.log", environment) as upstream:
-        (place / "gateway.toml").write_text(config(upstream.said("listening ")))
+        upstream_url = upstream.said("listening ")
+        (place / "gateway.toml").write_text(config(upstream_url))
         config_file = ["--config", str(place / "gateway.toml")]
-        create = ["key", "create", *config_file, "--user", "driver@example.com"]
-        create += ["--secret", "env:CLIENTS_KEY"]
-        made = subprocess.run(
-            [sys.executable, "-m", "proxy", *create],
-            cwd=place,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=START_TIME_MAX_S,
-        )
-        assert made.returncode == 0, made.stderr
+        for email, secret in (("driver", "CLIENTS_KEY"), ("mapper", "CLIENTS_KEY_MAPPED")):
+            create = ["key", "create", *config_file, "--user", f"{email}@example.com"]
+            create += ["--secret", f"env:{secret}"]
+            made = subprocess.run(
+                [sys.executable, "-m", "proxy", *create],
+                cwd=place,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=START_TIME_MAX_S,
+            )
+            assert made.returncode == 0, made.stderr
         port = free_port()
         serve = ["proxy", "serve", *config_file, "--port", str(port)]
         with process(serve, place / "gateway.log", environment) as gateway:
-            gateway.answers(f"http://127.0.0.1:{port}/readyz")
+            url = f"http://127.0.0.1:{port}"
+            gateway.answers(f"{url}/readyz")
+            map_haiku_to_kimi(url)
             yield Gateway(
-                f"http://127.0.0.1:{port}/v1/anthropic", KEY, KEY_WRONG, place / "gateway.log"
+                f"{url}/v1/anthropic",
+                KEY,
+                KEY_WRONG,
+                KEY_MAPPED,
+                upstream_url,
+                place / "gateway.log",
             )
+
+
+def map_haiku_to_kimi(url: str) -> None:
+    """What a user sets in the preferences, for the one whose key is KEY_MAPPED."""
+    wanted = {"enabled": True, "mappings": {"haiku": KIMI}}
+    request = urllib.request.Request(
+        f"{url}/v1/preferences/gateway-mapping",
+        json.dumps(wanted).encode(),
+        {"x-api-key": KEY_MAPPED, "content-type": "application/json"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=START_TIME_MAX_S) as reply:
+        assert reply.status == 200
 
 
 def config(upstream: str) -> str:
     """The gateway's configuration file."""
-    models = [
-        MODEL.format(
-            id=id,
-            name=name,
-            developer="Anthropic" if id.startswith("anthropic.") else "Moonshot AI",
-            family=f'family = "{family}"' if family else "",
-            released=released,
-            native=id.partition(".")[2],
+    models = []
+    for id, name, family, released in MODELS:
+        developer, provider, vision = FOREIGN.get(id, ("Anthropic", "demo", True))
+        models.append(
+            MODEL.format(
+                id=id,
+                name=name,
+                developer=developer,
+                family=f'family = "{family}"' if family else "",
+                released=released,
+                vision=str(vision).lower(),
+                provider=provider,
+                native=id.partition(".")[2] if id != GPT else GPT,
+            )
         )
-        for id, name, family, released in MODELS
-    ]
     return CONFIG.format(upstream=upstream) + "".join(models)
 
 

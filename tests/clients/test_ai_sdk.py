@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.clients.driving import Seen
+from tests.clients.serving import GPT, KIMI
 
 HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
@@ -16,6 +17,10 @@ GREETING = "Hello from the demo model!"
 VERSIONS = {"ai-sdk-new": "7.0.173", "ai-sdk-old": "6.0.326"}
 
 pytestmark = pytest.mark.parametrize("seen", list(VERSIONS), indirect=True)
+
+
+THOUGHT = "The user wants to see me think."
+foreign = pytest.mark.parametrize("model", [KIMI, GPT])
 
 
 def assert_is_the_greeting(result: dict[str, Any], model: str = HAIKU) -> None:
@@ -94,6 +99,107 @@ def test_structured_output_parses(seen: Seen) -> None:
     parsed = seen["structured"]["parsed"]
     assert set(parsed) == {"city", "degrees"}
     assert isinstance(parsed["degrees"], int)
+
+
+# ------------------------------------------------------------------ models of the OpenAI wire
+
+
+@foreign
+@pytest.mark.parametrize("way", ["plain", "streamed"])
+def test_a_foreign_model_is_read_without_complaint(seen: Seen, model: str, way: str) -> None:
+    result = seen["foreign_text"][model][way]
+    assert_is_the_greeting(result, model)
+    assert result["reasoning"] is None  # not asked for
+    assert result.get("errors", []) == []
+
+
+@foreign
+def test_a_foreign_stream_arrives_word_by_word(seen: Seen, model: str) -> None:
+    streamed = seen["foreign_text"][model]["streamed"]
+    assert len(streamed["pieces"]) > 10
+    assert "".join(streamed["pieces"]) == streamed["text"]
+
+
+@foreign
+@pytest.mark.parametrize("scene", ["foreign_tool_round", "foreign_thinking_round"])
+def test_two_parallel_tools_make_a_round_on_a_foreign_model(
+    seen: Seen, scene: str, model: str
+) -> None:
+    played = seen[scene][model]
+    assert played["ran"] == ["Rome", "Oslo", "Rome", "Oslo"]
+    assert played["steps"] == 2
+    assert played["statuses"] == [200, 200, 200, 200]
+    for result in (played["plain"], played["streamed"]):
+        assert "Rome: 21 degrees" in result["text"]
+        assert "Oslo: 21 degrees" in result["text"]
+        assert result["finish"] == "stop"
+        assert bool(result["reasoning"]) == (model == KIMI)
+    assert played["streamed"]["errors"] == []
+
+
+def test_kimi_gets_back_what_it_thought_before_its_calls(seen: Seen) -> None:
+    sent = [
+        message["reasoning_content"]
+        for messages in seen["foreign_thinking_round"]["sent"]
+        for message in messages
+        if "reasoning_content" in message
+    ]
+    assert len(sent) == 2  # whole and streamed
+    assert all(thought.startswith(THOUGHT) for thought in sent)
+
+
+@pytest.mark.parametrize("way", ["plain", "streamed"])
+def test_kimis_thinking_comes_before_the_text(seen: Seen, way: str) -> None:
+    result = seen["foreign_thinking"][KIMI][way]
+    assert_is_the_greeting(result, KIMI)
+    assert result["reasoning"].startswith(THOUGHT)
+    assert result.get("errors", []) == []
+
+
+def test_hidden_thinking_is_asked_for_without_complaint(seen: Seen) -> None:
+    for result in seen["foreign_thinking"][GPT].values():
+        assert_is_the_greeting(result, GPT)
+        assert result["reasoning"] is None
+
+
+def test_an_image_is_seen_or_refused(seen: Seen) -> None:
+    assert_is_the_greeting(seen["foreign_image"]["message"], GPT)
+    refused = seen["foreign_image"]["refused"]
+    assert (refused["status"], refused["type"]) == (400, "invalid_request_error")
+    assert "image input is not supported" in refused["message"]
+
+
+@foreign
+def test_structured_output_of_a_foreign_model_parses(seen: Seen, model: str) -> None:
+    played = seen["foreign_structured"][model]
+    for parsed in (played["parsed"], played["streamed"]):
+        assert set(parsed) == {"city", "degrees"}
+        assert isinstance(parsed["degrees"], int)
+    assert played["errors"] == []
+
+
+@foreign
+def test_a_foreign_error_is_an_api_call_error(seen: Seen, model: str) -> None:
+    too_long = seen["foreign_errors"]["too_long"][model]
+    assert (too_long["status"], too_long["type"]) == (400, "invalid_request_error")
+    assert too_long["message"].startswith("prompt is too long: ")
+    busy = seen["foreign_errors"]["busy"][model]
+    assert (busy["status"], busy["type"], busy["retryable"]) == (429, "rate_limit_error", True)
+
+
+@foreign
+@pytest.mark.parametrize("scene", ["in_stream", "cut_short"])
+def test_a_foreign_stream_that_fails_midway_ends_in_one_error(
+    seen: Seen, scene: str, model: str
+) -> None:
+    heard = seen["foreign_errors"][scene][model]
+    assert heard["pieces"]
+    assert len(heard["errors"]) == 1
+    assert heard["errors"][0]["type"] in ("overloaded_error", "api_error")
+    assert "finish:error" in heard["types"]
+
+
+# ------------------------------------------------------------------ errors
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from tests.clients.driving import Seen
-from tests.clients.serving import MODELS
+from tests.clients.serving import GPT, KIMI, MODELS
 
 HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
-KIMI = "moonshot.kimi-k2-thinking"
 GREETING = "Hello from the demo model!"
 MESSAGES = "/v1/anthropic/v1/messages?beta=true"
 
@@ -103,12 +102,61 @@ def test_another_vendors_model_is_served_as_typed(seen: Seen) -> None:
     assert_is_the_greeting(seen["other_vendor"], KIMI)
 
 
+@pytest.mark.parametrize(
+    ("scene", "model"), [("kimi_tools", KIMI), ("mapped_tools", KIMI), ("gpt_tools", GPT)]
+)
+def test_a_tool_round_on_a_model_of_the_openai_wire(seen: Seen, scene: str, model: str) -> None:
+    run = seen[scene]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["Bash", "Bash"]
+    assert sorted(run["tool_results"]) == ["hi-again-43", "hi-from-bash-42"]
+    assert "hi-from-bash-42" in run["result"]
+    assert "hi-again-43" in run["result"]
+    assert run["models"] == [model]
+    thought = ["thinking"] if model == KIMI else []  # GPT keeps its thoughts to itself
+    assert run["blocks"] == [*thought, "tool_use", "tool_use", *thought, "text"]
+    assert run["retries"] == []
+    assert run["usage"]["input_tokens"] > 1000
+
+
+def test_haiku_goes_where_its_user_has_mapped_it(seen: Seen) -> None:
+    exchanges = seen["mapped_tools"]["exchanges"]
+    assert [(e["model"], e["status"]) for e in exchanges] == [("claude-haiku-5-5", 200)] * 2
+
+
+@pytest.mark.parametrize(
+    ("scene", "told"),
+    [("gpt_image", "image 1 attached below"), ("kimi_image", "image omitted")],
+)
+def test_a_picture_a_tool_has_read_is_shown_or_left_out(seen: Seen, scene: str, told: str) -> None:
+    run = seen[scene]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["Read"]
+    assert run["tool_results"][0][0]["type"] == "image"
+    assert told in run["result"]
+    assert run["retries"] == []
+
+
+def test_a_stream_that_ends_too_early_is_no_answer(seen: Seen) -> None:
+    run = seen["kimi_cut_short"]
+    assert run["exit"] == 1
+    assert "Server error mid-response" in run["result"]
+    # Once a block was whole it asks three times more, streaming.
+    assert [(e["stream"], e["status"]) for e in run["exchanges"]] == [(True, 200)] * 4
+
+
+def test_a_stream_cut_in_its_first_block_is_asked_for_whole(seen: Seen) -> None:
+    run = seen["gpt_cut_short"]
+    assert_is_the_greeting(run, GPT)
+    assert [(e["stream"], e["status"]) for e in run["exchanges"]] == [(True, 200), (False, 200)]
+
+
 def test_discovery_finds_our_claude_models_with_their_names(seen: Seen) -> None:
     run = seen["discovery"]
     assert_is_the_greeting(run)
     assert ("/v1/anthropic/v1/models?limit=1000", 200) in asked(run)
     # The client itself drops every id without "claude" or "anthropic" in it.
-    ours = {id: name for id, name, *_ in MODELS if id != KIMI}
+    ours = {id: name for id, name, *_ in MODELS if id.startswith("anthropic.")}
     assert {model["id"]: model["display_name"] for model in run["discovered"]} == ours
 
 

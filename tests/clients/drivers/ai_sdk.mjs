@@ -21,6 +21,11 @@ globalThis.AI_SDK_LOG_WARNINGS = false;
 
 const HAIKU = "anthropic.claude-haiku-4-5";
 const OPUS = "anthropic.claude-opus-5-5";
+const FOREIGN = ["moonshot.kimi-k2-thinking", "gpt-5.2"];
+const RED_DOT =
+  "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL" +
+  "0Y4OHwAAAABJRU5ErkJggg==";
+const THINKING = { providerOptions: { anthropic: { thinking: { type: "adaptive" } } } };
 const ROME = 'CALL:get_weather:{"city":"Rome"} END';
 const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
 // Silence in the middle, so that what was said before has surely left when the trouble begins.
@@ -65,6 +70,13 @@ const weather = (ran) =>
       return `${city}: 21 degrees`;
     },
   });
+
+const ANSWER = ai.jsonSchema({
+  type: "object",
+  properties: { city: { type: "string" }, degrees: { type: "integer" } },
+  required: ["city", "degrees"],
+  additionalProperties: false,
+});
 
 // A finished generation as an application sees it.
 async function said(result) {
@@ -115,6 +127,35 @@ async function raised(action) {
   return { class: null };
 }
 
+// Two parallel calls and the answer after their results, whole and streamed.
+async function toolRound(name, more = {}) {
+  const ran = [];
+  const wire = [];
+  const asked = {
+    model: modelOf(name, { wire }),
+    prompt: `${ROME} ${OSLO}`,
+    tools: { get_weather: weather(ran) },
+    stopWhen: ai.stepCountIs(4),
+    ...more,
+  };
+  const plain = await ai.generateText(asked);
+  const result = ai.streamText(asked);
+  const parts = await heard(result);
+  return {
+    ran,
+    plain: await said(plain),
+    steps: plain.steps.length,
+    streamed: { ...(await said(result)), ...parts },
+    statuses: wire.map((exchange) => exchange.status),
+  };
+}
+
+async function forEach(run) {
+  const seen = {};
+  for (const name of FOREIGN) seen[name] = await run(name);
+  return seen;
+}
+
 const scenes = {
   async text() {
     const wire = [];
@@ -155,50 +196,97 @@ const scenes = {
     return said(result);
   },
 
-  async tool_round() {
-    const ran = [];
-    const wire = [];
-    const asked = {
-      model: modelOf(HAIKU, { wire }),
-      prompt: `${ROME} ${OSLO}`,
-      tools: { get_weather: weather(ran) },
-      stopWhen: ai.stepCountIs(4),
-    };
-    const plain = await ai.generateText(asked);
-    const result = ai.streamText(asked);
-    const parts = await heard(result);
-    return {
-      ran,
-      plain: await said(plain),
-      steps: plain.steps.length,
-      streamed: { ...(await said(result)), ...parts },
-      statuses: wire.map((exchange) => exchange.status),
-    };
-  },
+  tool_round: () => toolRound(HAIKU),
 
   async thinking() {
     const result = ai.streamText({
       model: modelOf(OPUS),
       prompt: "THINK about it.",
-      providerOptions: { anthropic: { thinking: { type: "adaptive" } } },
+      ...THINKING,
     });
     const parts = await heard(result);
     return { ...(await said(result)), ...parts };
   },
 
   async structured() {
-    const schema = ai.jsonSchema({
-      type: "object",
-      properties: { city: { type: "string" }, degrees: { type: "integer" } },
-      required: ["city", "degrees"],
-      additionalProperties: false,
-    });
     const result = await ai.generateText({
       model: modelOf(OPUS),
       prompt: "The weather, please.",
-      output: ai.Output.object({ schema }),
+      output: ai.Output.object({ schema: ANSWER }),
     });
     return { parsed: result.output, ...(await said(result)) };
+  },
+
+  // Models on the OpenAI wire.
+
+  foreign_text: () =>
+    forEach(async (name) => {
+      const plain = await ai.generateText({ model: modelOf(name), prompt: "Say hello." });
+      const result = ai.streamText({ model: modelOf(name), prompt: "Say hello." });
+      const parts = await heard(result);
+      return { plain: await said(plain), streamed: { ...(await said(result)), ...parts } };
+    }),
+
+  foreign_tool_round: () => forEach((name) => toolRound(name)),
+
+  // Here the SDK itself sends the thinking back with the results; the provider's log tells whether.
+  async foreign_thinking_round() {
+    const prompt = `mark-${crypto.randomUUID()} ${ROME} ${OSLO}`;
+    const seen = await forEach((name) => toolRound(name, { ...THINKING, prompt }));
+    const log = await (await fetch(`${process.env.UPSTREAM_URL}/demo/log`)).json();
+    const sent = log
+      .map(({ body }) => body?.messages ?? [])
+      .filter((messages) => JSON.stringify(messages).includes(prompt.split(" ")[0]));
+    return { ...seen, sent };
+  },
+
+  foreign_thinking: () =>
+    forEach(async (name) => {
+      const asked = { model: modelOf(name), prompt: "Say hello.", ...THINKING };
+      const plain = await ai.generateText(asked);
+      const result = ai.streamText(asked);
+      const parts = await heard(result);
+      return { plain: await said(plain), streamed: { ...(await said(result)), ...parts } };
+    }),
+
+  async foreign_image() {
+    const content = [
+      { type: "text", text: "Say hello." },
+      { type: "image", image: RED_DOT, mediaType: "image/png" },
+    ];
+    const messages = [{ role: "user", content }];
+    const [blind, seeing] = FOREIGN;
+    return {
+      message: await said(await ai.generateText({ model: modelOf(seeing), messages })),
+      refused: await raised(() => ai.generateText({ model: modelOf(blind), messages })),
+    };
+  },
+
+  foreign_structured: () =>
+    forEach(async (name) => {
+      const asked = {
+        model: modelOf(name),
+        prompt: "The weather, please.",
+        output: ai.Output.object({ schema: ANSWER }),
+      };
+      const result = await ai.generateText(asked);
+      const streamed = ai.streamText(asked);
+      const parts = await heard(streamed);
+      return { parsed: result.output, streamed: await streamed.output, errors: parts.errors };
+    }),
+
+  async foreign_errors() {
+    const onError = () => {};
+    const fail = (prompt) => (name) =>
+      raised(() => ai.generateText({ model: modelOf(name), prompt, maxRetries: 0 }));
+    const failStreaming = (prompt) => (name) =>
+      heard(ai.streamText({ model: modelOf(name), prompt, maxRetries: 0, onError }));
+    return {
+      too_long: await forEach(fail("WINDOW 10")),
+      busy: await forEach(fail("ERROR 429")),
+      in_stream: await forEach(failStreaming(`${PAUSE} ERRORMID`)),
+      cut_short: await forEach(failStreaming(`${PAUSE} TRUNCATE`)),
+    };
   },
 
   async errors() {

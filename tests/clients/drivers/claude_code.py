@@ -2,12 +2,14 @@
 
     python claude_code.py PROGRAM [scene ...]
 
-GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG come from the environment. Every run gets a home and a
-working directory of its own and an environment made from nothing, so that neither settings nor
-credentials of whoever runs the tests get in. Where it matters how often the client knocked, a
-witness stands between it and the gateway and writes down what passes. Standard library only.
+GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG, GATEWAY_KEY_MAPPED come from the environment. Every run
+gets a home and a working directory of its own and an environment made from nothing, so that neither
+settings nor credentials of whoever runs the tests get in. Where it matters how often the client
+knocked, a witness stands between it and the gateway and writes down what passes. Standard library
+only.
 """
 
+import base64
 import http.client
 import http.server
 import json
@@ -25,6 +27,9 @@ from urllib.parse import urlsplit
 URL = os.environ["GATEWAY_URL"]
 KEY = os.environ["GATEWAY_KEY"]
 KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
+KEY_MAPPED = os.environ["GATEWAY_KEY_MAPPED"]
+KIMI = "moonshot.kimi-k2-thinking"
+GPT = "gpt-5.2"
 RUN_TIME_MAX_S = 60
 RUNS_AT_ONCE = 2
 
@@ -46,6 +51,8 @@ def play(program, prompt, flags=(), witnessed=False, **environment):
         home, work = Path(place, "home"), Path(place, "work")
         home.mkdir()
         work.mkdir()
+        (work / "dot.png").write_bytes(base64.b64decode(RED_DOT))
+        prompt = prompt.replace("{work}", str(work))
         witness = Witness() if witnessed else None
         began = time.monotonic()
         outcome = run(
@@ -208,6 +215,13 @@ class Witness:
 BASH = 'CALL:Bash:{"command":"echo hi-from-bash-$((40+2))","description":"Say hi"} END'
 TOKEN = {"ANTHROPIC_AUTH_TOKEN": KEY}
 
+READ = 'CALL:Read:{"file_path":"{work}/dot.png"} END'
+TWICE = f'{BASH} CALL:Bash:{{"command":"echo hi-again-$((40+3))","description":"Say hi"}} END'
+RED_DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL"
+    "0Y4OHwAAAABJRU5ErkJggg=="
+)
+
 SCENES = {
     "auth_token": {"prompt": "Say hello.", **TOKEN},
     "api_key": {"prompt": "Say hello.", "ANTHROPIC_API_KEY": KEY, "witnessed": True},
@@ -238,6 +252,36 @@ SCENES = {
     "other_vendor": {
         "prompt": "Say hello.",
         "flags": ("--model", "moonshot.kimi-k2-thinking"),
+        **TOKEN,
+    },
+    "kimi_tools": {
+        "prompt": TWICE,
+        "flags": ("--allowedTools", "Bash", "--model", KIMI),
+        **TOKEN,
+    },
+    "mapped_tools": {
+        "prompt": TWICE,
+        "flags": ("--allowedTools", "Bash", "--model", "haiku"),
+        "witnessed": True,
+        "ANTHROPIC_AUTH_TOKEN": KEY_MAPPED,
+    },
+    "gpt_tools": {
+        "prompt": TWICE,
+        "flags": ("--allowedTools", "Bash", "--model", GPT),
+        **TOKEN,
+    },
+    "gpt_image": {"prompt": READ, "flags": ("--model", GPT), **TOKEN},
+    "kimi_image": {"prompt": READ, "flags": ("--model", KIMI), **TOKEN},
+    "kimi_cut_short": {
+        "prompt": "PAUSE 0.2 TRUNCATE",
+        "flags": ("--model", KIMI),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "gpt_cut_short": {
+        "prompt": "PAUSE 0.2 TRUNCATE",
+        "flags": ("--model", GPT),
+        "witnessed": True,
         **TOKEN,
     },
     "silence": {"prompt": "SLOW 5 PAUSE 3", **TOKEN},

@@ -1,141 +1,40 @@
 """Drives one version of the Python `anthropic` SDK and prints what it saw as one JSON document.
 
-Run with that SDK's folder on PYTHONPATH and GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG in the
-environment. Each scene writes down what an application would see; judging is the tests' work. One
-scene that fails unexpectedly is recorded as such and does not stop the others.
+Run with that SDK's folder on PYTHONPATH and the environment `python_client.py` tells of. Each scene
+writes down what an application would see; judging is the tests' work. One scene that fails
+unexpectedly is recorded as such and does not stop the others. Scenes of models on the OpenAI wire
+stand in `python_foreign.py`.
 """
 
 import asyncio
 import json
-import os
 import sys
 import time
 import traceback
 
 import anthropic
-import pydantic
-
-URL = os.environ["GATEWAY_URL"]
-KEY = os.environ["GATEWAY_KEY"]
-KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
-HAIKU = "anthropic.claude-haiku-4-5"
-OPUS = "anthropic.claude-opus-5-5"
-KIMI = "moonshot.kimi-k2-thinking"
-IS_NEW = int(anthropic.__version__.split(".")[0]) >= 2
-
-WEATHER = {
-    "name": "get_weather",
-    "description": "The weather in a city.",
-    "input_schema": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    },
-}
-ROME = 'CALL:get_weather:{"city":"Rome"} END'
-OSLO = 'CALL:get_weather:{"city":"Oslo"} END'
-# Silence in the middle, so that what was said before has surely left when the trouble begins.
-PAUSE = "PAUSE 0.2"
-# Longer than the gateway waits before it opens a stream, and than it leaves one without a ping.
-SILENCE = "SLOW 5 PAUSE 3"
-
-
-class Wire:
-    """Every exchange of one client: what was asked and how it was answered."""
-
-    def __init__(self):
-        self.exchanges = []
-
-    def note(self, response):
-        """Hook of the HTTP client, called when the headers of a reply have arrived."""
-        request = response.request
-        try:
-            body = json.loads(request.content or b"null")
-        except ValueError:
-            body = None
-        self.exchanges.append(
-            {
-                "method": request.method,
-                "path": request.url.raw_path.decode(),
-                "status": response.status_code,
-                "version": request.headers.get("anthropic-version"),
-                "credentials": [n for n in ("authorization", "x-api-key") if n in request.headers],
-                "thread": (body or {}).get("thread", {}).get("type"),
-                "messages": len((body or {}).get("messages", [])),
-                "retry_allowed": response.headers.get("x-should-retry"),
-                "request_id": response.headers.get("request-id"),
-                "x_request_id": response.headers.get("x-request-id"),
-                "content_type": response.headers.get("content-type"),
-                "requested_model": response.headers.get("x-hatz-requested-model"),
-                "resolved_via": response.headers.get("x-hatz-resolved-via"),
-            }
-        )
-
-
-def client_of(wire=None, **options):
-    """A client of this SDK; `wire` notes its exchanges."""
-    options.setdefault("base_url", URL)
-    if not {"api_key", "auth_token"} & set(options):
-        options["api_key"] = KEY
-    if wire is not None:
-        hooks = {"response": [wire.note]}
-        options["http_client"] = anthropic.DefaultHttpxClient(event_hooks=hooks)
-    return anthropic.Anthropic(**options)
-
-
-def ask(text, model=HAIKU, **more):
-    """The arguments of a plain request."""
-    return {
-        "model": model,
-        "max_tokens": 256,
-        "messages": [{"role": "user", "content": text}],
-        **more,
-    }
-
-
-def said(message):
-    """A message as an application sees it."""
-    return {
-        "id": message.id,
-        "type": message.type,
-        "role": message.role,
-        "model": message.model,
-        "stop_reason": message.stop_reason,
-        "text": "".join(b.text for b in message.content if b.type == "text"),
-        "thinking": "".join(b.thinking for b in message.content if b.type == "thinking"),
-        "signatures": [b.signature for b in message.content if b.type == "thinking"],
-        "tools": [
-            {"id": b.id, "name": b.name, "input": b.input}
-            for b in message.content
-            if b.type == "tool_use"
-        ],
-        "blocks": [b.type for b in message.content],
-        "input_tokens": message.usage.input_tokens,
-        "output_tokens": message.usage.output_tokens,
-        "request_id": getattr(message, "_request_id", None),
-    }
-
-
-def raised(action, wire=None):
-    """The exception an action ends in, as an application sees it."""
-    began = time.monotonic()
-    try:
-        action()
-    except anthropic.APIError as error:
-        body = error.body if isinstance(error.body, dict) else {}
-        inner = body.get("error") if isinstance(body.get("error"), dict) else body
-        return {
-            "class": type(error).__name__,
-            "classes": [c.__name__ for c in type(error).__mro__],
-            "status": getattr(error, "status_code", None),
-            "request_id": getattr(error, "request_id", None),
-            "type": inner.get("type"),
-            "message": inner.get("message"),
-            "body": error.body,
-            "seconds": time.monotonic() - began,
-            "exchanges": wire.exchanges if wire else None,
-        }
-    return {"class": None, "seconds": time.monotonic() - began}
+import python_foreign
+from python_client import (
+    HAIKU,
+    IS_NEW,
+    KEY,
+    KEY_WRONG,
+    KIMI,
+    OPUS,
+    OSLO,
+    PAUSE,
+    ROME,
+    SILENCE,
+    URL,
+    WEATHER,
+    Answer,
+    Wire,
+    ask,
+    client_of,
+    raised,
+    said,
+    tool_round,
+)
 
 
 def scene_text():
@@ -273,34 +172,7 @@ def scene_models():
 
 
 def scene_tool_round():
-    def run(streamed):
-        client = client_of()
-
-        def turn(messages):
-            asked = {"model": HAIKU, "max_tokens": 512, "tools": [WEATHER], "messages": messages}
-            if not streamed:
-                return client.messages.create(**asked)
-            with client.messages.stream(**asked) as stream:
-                return stream.get_final_message()
-
-        messages = [{"role": "user", "content": f"{ROME} {OSLO}"}]
-        first = turn(messages)
-        results = [
-            {
-                "type": "tool_result",
-                "tool_use_id": b.id,
-                "content": f"{b.input['city']}: 21 degrees",
-            }
-            for b in first.content
-            if b.type == "tool_use"
-        ]
-        messages += [
-            {"role": "assistant", "content": first.content},
-            {"role": "user", "content": results},
-        ]
-        return {"first": said(first), "second": said(turn(messages))}
-
-    return {"plain": run(False), "streamed": run(True)}
+    return {"plain": tool_round(HAIKU, streamed=False), "streamed": tool_round(HAIKU)}
 
 
 def scene_thinking():
@@ -343,13 +215,6 @@ def scene_temperature():
     if IS_NEW:
         return {"skipped": "2026-10-21 has no temperature"}
     return said(client_of().messages.create(**ask("Say hello.", temperature=0.3, top_p=0.9)))
-
-
-class Answer(pydantic.BaseModel):
-    """What structured output is asked for."""
-
-    city: str
-    degrees: int
 
 
 def scene_structured():
@@ -498,7 +363,7 @@ def main():
     """Play every scene, or those named on the command line; print the document."""
     seen = {"version": anthropic.__version__}
     wanted = sys.argv[1:]
-    for name, scene in list(globals().items()):
+    for name, scene in [*globals().items(), *vars(python_foreign).items()]:
         if not name.startswith("scene_") or (wanted and name.removeprefix("scene_") not in wanted):
             continue
         try:

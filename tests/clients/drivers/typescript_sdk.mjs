@@ -2,127 +2,37 @@
 //
 //     node typescript_sdk.mjs new|old [scene ...]
 //
-// GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG come from the environment; CLIENTS_NODE is the folder
-// the SDKs are installed in. A scene only writes down what an application would see; judging is the
+// The environment is told in typescript_client.mjs; scenes of models on the OpenAI wire stand in
+// typescript_foreign.mjs. A scene only writes down what an application would see; judging is the
 // tests' work. A scene that fails unexpectedly is recorded as such and does not stop the others.
 
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 
-const URL_ = process.env.GATEWAY_URL;
-const KEY = process.env.GATEWAY_KEY;
-const KEY_WRONG = process.env.GATEWAY_KEY_WRONG;
-const [age, ...wanted] = process.argv.slice(2);
+import {
+  age,
+  ANSWER,
+  ask,
+  betaTool,
+  CITY,
+  clientOf,
+  HAIKU,
+  installed,
+  jsonSchemaOutputFormat,
+  KEY,
+  KEY_WRONG,
+  OPUS,
+  OSLO,
+  PAUSE,
+  raised,
+  ROME,
+  said,
+  SILENCE,
+  toolRound,
+  WEATHER,
+} from "./typescript_client.mjs";
+import { foreignScenes } from "./typescript_foreign.mjs";
 
-// The SDKs live beside the repository's own files, so names are resolved from their folder
-// (node runs us with --experimental-import-meta-resolve for the second argument).
-const installed = pathToFileURL(`${process.env.CLIENTS_NODE}/`);
-const load = (name) => import(import.meta.resolve(name, installed));
-const sdk = await load(`sdk-${age}`);
-const { jsonSchemaOutputFormat } = await load(`sdk-${age}/helpers/json-schema`);
-const { betaTool } = await load(`sdk-${age}/helpers/beta/json-schema`);
-const Anthropic = sdk.Anthropic;
-
-const HAIKU = "anthropic.claude-haiku-4-5";
-const OPUS = "anthropic.claude-opus-5-5";
-const CITY = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-  additionalProperties: false,
-};
-const WEATHER = { name: "get_weather", description: "The weather in a city.", input_schema: CITY };
-const ROME = 'CALL:get_weather:{"city":"Rome"} END';
-const OSLO = 'CALL:get_weather:{"city":"Oslo"} END';
-// Silence in the middle, so that what was said before has surely left when the trouble begins.
-const PAUSE = "PAUSE 0.2";
-// Longer than the gateway waits before it opens a stream, and than it leaves one without a ping.
-const SILENCE = "SLOW 5 PAUSE 3";
-
-// A client of this SDK; `wire` notes every exchange it makes.
-function clientOf(wire, options = {}) {
-  const given = "apiKey" in options || "authToken" in options ? {} : { apiKey: KEY };
-  return new Anthropic({
-    baseURL: URL_,
-    ...given,
-    ...options,
-    fetch: async (url, init) => {
-      const response = await fetch(url, init);
-      const headers = new Headers(init.headers);
-      const body = init.body ? JSON.parse(init.body) : {};
-      wire?.push({
-        method: init.method,
-        path: url.toString().replace(/^https?:\/\/[^/]+/, ""),
-        status: response.status,
-        version: headers.get("anthropic-version"),
-        credentials: ["authorization", "x-api-key"].filter((name) => headers.has(name)),
-        thread: body.thread?.type ?? null,
-        messages: body.messages?.length ?? 0,
-        retry_allowed: response.headers.get("x-should-retry"),
-        request_id: response.headers.get("request-id"),
-        x_request_id: response.headers.get("x-request-id"),
-        content_type: response.headers.get("content-type"),
-      });
-      return response;
-    },
-  });
-}
-
-const ask = (text, more = {}) => ({
-  model: HAIKU,
-  max_tokens: 256,
-  messages: [{ role: "user", content: text }],
-  ...more,
-});
-
-// A message as an application sees it.
-function said(message) {
-  const of = (type) => message.content.filter((block) => block.type === type);
-  return {
-    id: message.id,
-    type: message.type,
-    role: message.role,
-    model: message.model,
-    stop_reason: message.stop_reason,
-    text: of("text").map((block) => block.text).join(""),
-    thinking: of("thinking").map((block) => block.thinking).join(""),
-    signatures: of("thinking").map((block) => block.signature),
-    tools: of("tool_use").map(({ id, name, input }) => ({ id, name, input })),
-    blocks: message.content.map((block) => block.type),
-    input_tokens: message.usage.input_tokens,
-    output_tokens: message.usage.output_tokens,
-    request_id: message._request_id ?? null,
-  };
-}
-
-// The error an action ends in, as an application sees it.
-async function raised(action, exchanges) {
-  const began = performance.now();
-  const seconds = () => (performance.now() - began) / 1000;
-  try {
-    await action();
-  } catch (error) {
-    if (!(error instanceof sdk.APIError)) throw error;
-    const classes = [];
-    for (let at = error.constructor; at?.name; at = Object.getPrototypeOf(at)) {
-      classes.push(at.name);
-    }
-    const inner = error.error?.error ?? error.error ?? {};
-    return {
-      class: error.constructor.name,
-      classes,
-      status: error.status ?? null,
-      request_id: error.requestID ?? null,
-      type: inner.type ?? null,
-      message: inner.message ?? null,
-      shown: error.message,
-      body: error.error ?? null,
-      seconds: seconds(),
-      exchanges: exchanges ?? null,
-    };
-  }
-  return { class: null, seconds: seconds() };
-}
+const wanted = process.argv.slice(3);
 
 const scenes = {
   async text() {
@@ -204,28 +114,7 @@ const scenes = {
   },
 
   async tool_round() {
-    const run = async (streamed) => {
-      const client = clientOf();
-      const turn = (messages) => {
-        const asked = { model: HAIKU, max_tokens: 512, tools: [WEATHER], messages };
-        return streamed
-          ? client.messages.stream(asked).finalMessage()
-          : client.messages.create(asked);
-      };
-      const messages = [{ role: "user", content: `${ROME} ${OSLO}` }];
-      const first = await turn(messages);
-      const results = first.content
-        .filter((block) => block.type === "tool_use")
-        .map((block) => ({
-          type: "tool_result",
-          tool_use_id: block.id,
-          content: `${block.input.city}: 21 degrees`,
-        }));
-      messages.push({ role: "assistant", content: first.content });
-      messages.push({ role: "user", content: results });
-      return { first: said(first), second: said(await turn(messages)) };
-    };
-    return { plain: await run(false), streamed: await run(true) };
+    return { plain: await toolRound(HAIKU, false), streamed: await toolRound(HAIKU) };
   },
 
   async thinking() {
@@ -252,14 +141,8 @@ const scenes = {
   },
 
   async structured() {
-    const schema = {
-      type: "object",
-      properties: { city: { type: "string" }, degrees: { type: "integer" } },
-      required: ["city", "degrees"],
-      additionalProperties: false,
-    };
     const message = await clientOf().messages.parse(
-      ask("The weather, please.", { output_config: { format: jsonSchemaOutputFormat(schema) } }),
+      ask("The weather, please.", { output_config: { format: jsonSchemaOutputFormat(ANSWER) } }),
     );
     return { parsed: message.parsed_output, ...said(message) };
   },
@@ -385,7 +268,7 @@ const scenes = {
 const manifest = new URL(`node_modules/sdk-${age}/package.json`, installed);
 const { version } = JSON.parse(readFileSync(manifest, "utf8"));
 const seen = { version };
-for (const [name, scene] of Object.entries(scenes)) {
+for (const [name, scene] of Object.entries({ ...scenes, ...foreignScenes })) {
   if (wanted.length && !wanted.includes(name)) continue;
   try {
     seen[name] = await scene();
