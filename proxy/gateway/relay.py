@@ -303,7 +303,12 @@ class Relay:
             return
         self._outlet.write(out)
         write = self._outlet.frame_writer()
-        if write is not None and pipe.passes_frames and self._connection is not None:
+        if write is None or self._connection is None:
+            return
+        rewriter = pipe.rewriter
+        if rewriter is not None:
+            self._connection.forward_rewritten(write, rewriter)
+        elif pipe.passes_frames:
             self._connection.forward(write, PLAIN, pipe)
 
     def _held_over(self, last: bytes) -> None:

@@ -16,7 +16,7 @@ from proxy.stream.finish import Finish
 from proxy.stream.message_events import MessageEvents
 from proxy.stream.message_writer import TEXT, THINKING
 from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
-from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of, text_of_one
+from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of, text_of_quoted
 from proxy.wire.chat import Chunk, read_chunk
 from proxy.wire.chat_fault import read_chat_error
 from proxy.wire.events import DELTA_CLOSE, escaped
@@ -33,6 +33,7 @@ DETOURS_MAX = 6
 LESSONS_MAX = 8
 """Shapes that are learned in vain before learning is given up: some providers vary every chunk."""
 _DONE = b"[DONE]"
+_AFTER_QUOTE = DELTA_CLOSE[1:]
 
 
 class ChatToMessages:
@@ -47,6 +48,7 @@ class ChatToMessages:
         "_plain",
         "_plain_opening",
         "_reader",
+        "_said",
         "_sink",
         "_turn",
         "at",
@@ -78,6 +80,7 @@ class ChatToMessages:
         self._reader = EventReader(event_bytes_max)
         self._sink = MessageEvents(call.message_id, call.model.id)
         self._turn = ChatTurn(call, dialect, seal, self._sink, self.usage, streams=True)
+        self._said = self._turn.count.said
         self._done = False
         self._plain: PlainDelta | None = None
         self._plain_opening = b""
@@ -97,16 +100,11 @@ class ChatToMessages:
         """What may go on, given the next bytes of the provider."""
         if self.at is not OPEN and self.at is not BEGIN:
             return b""
+        out = self.rewriter(chunk)
+        if out is not None:
+            return out
         held = self._reader.held
-        plain = self._plain
-        if plain is not None and not held and len(chunk) <= self._bytes_max:
-            # Exactly one event of the known shape: what most reads are.
-            words = plain.words(chunk)
-            text = text_of_one(words)
-            if text is not None and (not plain.is_thinking or self._keep_thought(words)):
-                self._turn.count.said.add(text)
-                return self._plain_opening + words + DELTA_CLOSE
-        if plain is None:
+        if self._plain is None:
             if len(chunk) < MANY_BYTES or not self._lessons:
                 return self._feed_slowly(chunk)
         elif held:
@@ -115,6 +113,19 @@ class ChatToMessages:
             chunk = bytes(held) + chunk
             held.clear()
         return self._feed_fast(chunk)
+
+    def rewriter(self, chunk: bytes) -> bytes | None:
+        """The delta for exactly one event of the known shape, which most reads are; else None."""
+        plain = self._plain
+        if plain is None or self._reader.held or len(chunk) > self._bytes_max:
+            return None
+        quoted = plain.quoted(chunk)
+        text = text_of_quoted(quoted) if quoted else None
+        if text is None or (plain.is_thinking and not self._keep_thought(quoted[1:-1])):
+            return None
+        self._said.add(text)
+        self.passed_events += 1
+        return self._plain_opening + quoted[1:] + _AFTER_QUOTE
 
     def open(self) -> bytes:
         """`message_start`, if nothing was said yet."""
@@ -201,7 +212,7 @@ class ChatToMessages:
         turn = self._turn
         turn.take(chunk, data)
         self.said_all = turn.finish is not None
-        if turn.writer.state is not TEXT and turn.held_bytes > self._bytes_max:
+        if turn.may_hold and turn.held_bytes > self._bytes_max:
             raise _too_large(self._bytes_max)
         return chunk
 
@@ -285,7 +296,7 @@ class ChatToMessages:
                 return b"", 0
         if plain.is_thinking and not self._keep_thought(b"".join(parts)):
             return b"", 0
-        self._turn.count.said.add(text)
+        self._said.add(text)
         self._lessons = LESSONS_MAX
         opening = self._plain_opening
         if len(parts) == 1:

@@ -47,6 +47,7 @@ class Passthrough:
 
     said_all = False
     cut_short = False
+    rewriter = None
 
     def __init__(self, name: bytes, request_id: str, event_bytes_max: int) -> None:
         self.at: At = BEGIN

@@ -4,6 +4,7 @@ A pipe is fed the provider's bytes as they come, cut anywhere, and gives what ma
 client: whole events of Anthropic's stream, ending in `message_stop` or in one `event: error`.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -43,7 +44,7 @@ class Pipe(Protocol):
     """Why it FAILED or was REFUSED."""
     passed_bytes: int
     passed_events: int
-    """Counted by whoever forwards frames past the pipe, see `passes_frames`."""
+    """Counted by whoever forwards frames past the pipe, see `passes_frames`, or by `rewriter`."""
 
     @property
     def usage_estimated(self) -> bool:
@@ -53,6 +54,12 @@ class Pipe(Protocol):
     @property
     def passes_frames(self) -> bool:
         """May whole plain events go by without being fed?"""
+        ...
+
+    @property
+    def rewriter(self) -> Callable[[bytes], bytes | None] | None:
+        """The short way of `feed`, if there is one: given the next bytes, all that may go on for
+        them and never an end; or None, and then nothing has happened and they are to be fed."""
         ...
 
     @property

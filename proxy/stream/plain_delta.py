@@ -28,20 +28,22 @@ _FIELDS = {
 class PlainDelta:
     """The shape of an event: bytes before its words, and after."""
 
-    __slots__ = ("_between", "before", "behind", "is_thinking")
+    __slots__ = ("_begin", "_between", "_end", "before", "behind", "is_thinking")
 
     def __init__(self, before: bytes, behind: bytes, *, is_thinking: bool) -> None:
         self.before = before
         self.behind = behind
         self.is_thinking = is_thinking
         self._between = behind + before
+        # The quotes around the words are the last of `before` and the first of `behind`.
+        self._begin = len(before) - 1
+        self._end = 1 - len(behind)
 
-    def words(self, read: bytes) -> bytes:
-        """The words of the one event that `read` is; empty when it is another or several."""
+    def quoted(self, read: bytes) -> bytes:
+        """The words of the one event that `read` is, in their quotes; empty when it is another.
+        Are they several, what is given is no JSON string."""
         if read.startswith(self.before) and read.endswith(self.behind):
-            words = read[len(self.before) : -len(self.behind)]
-            if b"\n" not in words:
-                return words
+            return read[self._begin : self._end]
         return b""
 
     def parts(self, read: bytes) -> tuple[list[bytes], int]:
@@ -77,10 +79,15 @@ def text_of(parts: list[bytes]) -> str | None:
 def text_of_one(words: bytes) -> str | None:
     """The words of one event as text; None where they are no JSON string, an empty one, or one
     that we would write in other bytes."""
-    if not words or (b"\\" in words and (b"\\u" in words or b"\\/" in words)):
+    return text_of_quoted(b'"' + words + b'"')
+
+
+def text_of_quoted(quoted: bytes) -> str | None:
+    """The same of words in their quotes; None also where nothing is given."""
+    if b"\\" in quoted and (b"\\u" in quoted or b"\\/" in quoted):
         return None
     try:
-        return _TEXT.decode(b'"' + words + b'"')
+        return _TEXT.decode(quoted) or None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

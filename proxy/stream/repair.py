@@ -77,6 +77,7 @@ class RepairedMessages:
 
     cut_short = False
     passes_frames = False
+    rewriter = None
 
     def __init__(self, call: Call, seal: ThinkingSeal, event_bytes_max: int) -> None:
         self._writer = RepairedWriter(call, seal)

@@ -23,7 +23,8 @@ FRAME_BYTES_MAX = 4096
 """A larger chunk takes the long way, which is no longer for it."""
 
 _BLANK = b"\n\n"
-_BLANK_AND_CHUNK_END = b"\n\n\r\n"
+_CHUNK_END = b"\r\n"
+_BLANK_AND_CHUNK_END = _BLANK + _CHUNK_END
 _NONE: dict[int, bytes] = {}
 
 
@@ -91,6 +92,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_raw_headers",
         "_reused",
+        "_rewrite",
         "_status",
         "_tally",
         "_transport",
@@ -124,7 +126,8 @@ class Connection(asyncio.Protocol):
         # How a read of so many bytes must begin to be forwarded. `_openings` is empty unless the
         # stream is forwarded, `_openings_now` also unless its next bytes begin a chunk.
         self._openings = self._openings_now = _NONE
-        self._forward: Callable[[bytes], None]
+        self._forward: Callable[[bytes], object]
+        self._rewrite: Callable[[bytes], bytes | None] | None
         self._tally: Tally
         self._ends_at_eof = False
         self._may_stay = False
@@ -147,17 +150,28 @@ class Connection(asyncio.Protocol):
         self._ends_at_eof = False
         self._writer.write_all(request)
 
-    def forward(self, write: Callable[[bytes], None], plain: bytes, tally: Tally) -> None:
+    def forward(self, write: Callable[[bytes], object], plain: bytes, tally: Tally) -> None:
         """From now on a read that is exactly one chunk, whose data begins with `plain` and holds
         one blank line, at its end, goes to `write` as it is, frame and all, and is counted."""
         self._forward = write
+        self._rewrite = None
         self._openings = _frame_openings(plain)
         self._tally = tally
+
+    def forward_rewritten(
+        self, write: Callable[[bytes], object], rewrite: Callable[[bytes], bytes | None]
+    ) -> None:
+        """From now on a read that is exactly one chunk and ends in a blank line is offered to
+        `rewrite`, without its frame. What that gives goes to `write` as one chunk; where it gives
+        None, the listener is told as ever."""
+        self._forward = write
+        self._rewrite = rewrite
+        self._openings = _frame_openings(b"")
 
     def leave(self) -> None:
         """The listener has what it wants: read the rest of the answer, if little, then be free."""
         self._listener = None
-        self._openings = self._openings_now = _NONE
+        self._forward_no_more()
         self._drained_bytes = 0
         self.since_s = 0.0
         self.resume()
@@ -165,7 +179,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the exchange and the connection with it; the listener is told nothing more."""
         self._listener = None
-        self._openings = self._openings_now = _NONE
+        self._forward_no_more()
         if self._transport is not None:
             self._transport.abort()
 
@@ -203,20 +217,23 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """One read: parse it, then tell the listener."""
         # Most reads of a stream are one chunk with one event, because providers send each for
-        # itself: such a read goes to the client as it is, and llhttp, which waits for a chunk
-        # before and after, need not see it. Half the cost of an event outside the kernel.
+        # itself: such a read goes to the client as it is, or rewritten as a chunk of its own, and
+        # llhttp, which waits for a chunk before and after, need not see it. Half the cost of an
+        # event outside the kernel.
         opening = self._openings_now.get(len(data))
-        if (
-            opening is not None
-            and data.startswith(opening)
-            and data.endswith(_BLANK_AND_CHUNK_END)
-            and data.find(_BLANK) == len(data) - len(_BLANK_AND_CHUNK_END)
-        ):
-            tally = self._tally
-            tally.passed_bytes += len(data)
-            tally.passed_events += 1
-            self._forward(data)
-            return
+        if opening is not None and data.startswith(opening) and data.endswith(_BLANK_AND_CHUNK_END):
+            rewrite = self._rewrite
+            if rewrite is not None:
+                out = rewrite(data[len(opening) : -len(_CHUNK_END)])
+                if out is not None:
+                    self._forward(b"%x\r\n%b\r\n" % (len(out), out))
+                    return
+            elif data.find(_BLANK) == len(data) - len(_BLANK_AND_CHUNK_END):
+                tally = self._tally
+                tally.passed_bytes += len(data)
+                tally.passed_events += 1
+                self._forward(data)
+                return
         if not self.busy:
             self.abort()  # an answer nobody asked for
             return
@@ -318,7 +335,7 @@ class Connection(asyncio.Protocol):
         self._reused = True
         self._status = 0
         self._head_bytes = 0
-        self._openings = self._openings_now = _NONE
+        self._forward_no_more()
         if self._paused:
             self.resume()
         if listener is not None:
@@ -331,6 +348,11 @@ class Connection(asyncio.Protocol):
                 self._freed(self)
             else:
                 transport.close()
+
+    def _forward_no_more(self) -> None:
+        if self._openings:
+            self._openings = self._openings_now = _NONE
+            del self._forward, self._rewrite  # they hold a call that is over
 
     def _break(self, why: Broken) -> None:
         listener, self._listener = self._listener, None

@@ -2,7 +2,14 @@
 
 import pytest
 
-from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of, text_of_one
+from proxy.stream.plain_delta import (
+    PlainDelta,
+    learn,
+    said_alone,
+    text_of,
+    text_of_one,
+    text_of_quoted,
+)
 from proxy.wire.chat import read_chunk
 from tests.kit.chat_stream import chunk, text, thought, usage
 
@@ -15,9 +22,9 @@ def test_a_shape_is_all_around_the_words() -> None:
     shape = learned(text("x"), b"x")
     assert shape is not None
     assert shape.before + b"y" + shape.behind == text("y")
-    assert shape.words(text("other")) == b"other"
-    assert shape.words(text("a") + text("b")) == b""
-    assert shape.words(thought("a")) == b""
+    assert shape.quoted(text("other")) == b'"other"'
+    assert text_of_quoted(shape.quoted(text("a") + text("b"))) is None
+    assert shape.quoted(thought("a")) == b""
 
 
 def test_several_events_are_parted() -> None:

@@ -20,7 +20,7 @@ from tests.kit.rude_upstream import (
     head,
     until_eof,
 )
-from tests.upstream.ears import REQUEST, Ear, line_to
+from tests.upstream.ears import REQUEST, Ear, line_to, until
 
 # -------------------------------------------------------------- whole answers
 
@@ -425,3 +425,44 @@ async def test_pausing_what_is_gone_does_no_harm() -> None:
         line.connection.leave()
         line.connection.abort()
         assert not line.connection.usable
+
+
+# -------------------------------------------------------------- chunks that are forwarded
+
+
+async def test_what_is_rewritten_is_written_and_all_else_is_told() -> None:
+    go = [asyncio.Event() for _ in range(5)]
+    pieces = [b"ab\n\n", b"no\n\n", b"cd\n\n", b"ef", b"gh\n\n"]
+    script: list[object] = [head("Transfer-Encoding: chunked") + chunk(b"first\n\n")]
+    for gate, piece in zip(go, pieces, strict=True):
+        script += [Until(gate), chunk(piece)]
+    written: list[bytes] = []
+
+    def rewrite(event: bytes) -> bytes | None:
+        return None if event == b"no\n\n" else event.upper() * 5
+
+    async with line_to([*script, LAST_CHUNK]) as line:
+        ear = line.ask()
+        ear.on_head = lambda: line.connection.forward_rewritten(written.append, rewrite)
+        await ear.until(lambda: ear.pieces)
+        for at, gate in enumerate(go):
+            gate.set()
+            await until(lambda at=at: len(written) + len(ear.pieces) == at + 2)
+        await ear.over()
+    # "ef" ends in no blank line, and nobody knows whether what follows belongs to it.
+    assert ear.pieces == [b"first\n\n", b"no\n\n", b"ef", b"gh\n\n"]
+    assert written == [b"14\r\n" + b"AB\n\n" * 5 + b"\r\n", b"14\r\n" + b"CD\n\n" * 5 + b"\r\n"]
+
+
+async def test_the_next_exchange_is_not_rewritten() -> None:
+    go = asyncio.Event()
+    stream = [head("Transfer-Encoding: chunked") + chunk(b"first\n\n"), Until(go)]
+    stream += [chunk(b"second\n\n") + LAST_CHUNK]
+    async with line_to(stream) as line:
+        ear = line.ask()
+        ear.on_head = lambda: line.connection.forward_rewritten(bytes.upper, bytes.upper)
+        go.set()
+        await ear.over()
+        ear = line.ask()
+        await ear.over()
+        assert ear.body == b"first\n\nsecond\n\n"
