@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+FUZZ ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients servers bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers fuzz bench bench-compare loadtest clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +20,10 @@ setup: $(VENV)/.installed-dev  ## install everything the other targets need
 
 test: check clients servers  ## everything that must pass; installs what is missing
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+fuzz: $(VENV)/.installed-dev  ## the laws of bytes and translation, FUZZ times as long (20) as in test
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(JOBS) -m hypothesis \
+	  tests/laws tests/wire tests/stream tests/providers
 
 check: style types floors  ## format, lint, types, import contracts
 
