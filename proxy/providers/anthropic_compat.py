@@ -10,11 +10,12 @@ from collections.abc import Mapping
 import msgspec
 
 from proxy.domain.call import COUNT, Call
-from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.fault import Fault
 from proxy.domain.usage import Usage
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.providers.compat_lessons import CompatLessons, without_betas, without_fields
 from proxy.providers.openai_chat.faults import chat_fault
+from proxy.stream.broken import broken
 from proxy.stream.pipe import WholeReply
 from proxy.stream.repair import RepairedMessages
 from proxy.stream.repaired_reply import repaired_reply
@@ -72,11 +73,7 @@ class AnthropicCompat:
         try:
             read_count(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Fault(
-                Kind.UPSTREAM_BROKEN,
-                "The model provider sent a count that cannot be read. Try again.",
-                source=Source.UPSTREAM,
-            ) from None
+            raise broken("sent a count that cannot be read") from None
         return WholeReply(body, Usage(), "")
 
     def fault(

@@ -7,8 +7,8 @@ deployment may be asked again, and one that was cut off is left out (2.5).
 
 from proxy.domain.call import Call
 from proxy.domain.dialect import Dialect
-from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.stream.broken import broken
 from proxy.stream.chat_turn import ChatTurn
 from proxy.stream.finish import Finish
 from proxy.stream.message_document import MessageDocument
@@ -24,23 +24,14 @@ def whole_reply(call: Call, dialect: Dialect, seal: ThinkingSeal, body: bytes) -
     text = body.removeprefix(BOM).strip()
     chunk = read_chunk(text)
     if chunk is None:
-        raise _broken("did not answer with JSON")
+        raise broken("did not answer with JSON", repeat=True)
     usage = Usage()
     document = MessageDocument(call.message_id, call.model.id)
     turn = ChatTurn(call, dialect, seal, document, usage, streams=False)
     turn.take(chunk, text)
     if turn.finish is None and not turn.is_cut:
         if not turn.is_mere_text:
-            raise _broken("answered without a whole message")
+            raise broken("answered without a whole message", repeat=True)
         turn.conclude(Finish.DONE)
     turn.end()
     return WholeReply(document.body, usage, turn.stop_reason, turn.count.estimated)
-
-
-def _broken(what: str) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        f"The model provider {what}. Try again.",
-        source=Source.UPSTREAM,
-        repeat=True,
-    )

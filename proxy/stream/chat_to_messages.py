@@ -11,6 +11,7 @@ from proxy.domain.call import Call
 from proxy.domain.dialect import Dialect
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.stream.broken import broken, cut_off
 from proxy.stream.chat_turn import ChatTurn
 from proxy.stream.finish import Finish
 from proxy.stream.message_events import MessageEvents
@@ -207,7 +208,7 @@ class ChatToMessages:
         chunk = read_chunk(data)
         if chunk is None:
             if data.strip():
-                raise _broken("sent an event that cannot be read")
+                raise broken("sent an event that cannot be read")
             return None
         turn = self._turn
         turn.take(chunk, data)
@@ -233,7 +234,7 @@ class ChatToMessages:
             return
         for line in whole.split(b"\n"):
             if read_chunk(line) is None and line.strip() not in (b"", _DONE):
-                raise _broken("did not answer with a stream")
+                raise broken("did not answer with a stream")
             self._take(line.strip())
 
     # ------------------------------------------------------------ the end
@@ -243,10 +244,10 @@ class ChatToMessages:
         turn = self._turn
         if turn.finish is None and not self.cut_short:
             if not self._done or not turn.is_mere_text:
-                raise _broken("ended the stream before the message was complete")
+                raise cut_off()
             turn.conclude(Finish.DONE)
         if self._dialect.done_required and not self._done and not self.cut_short:
-            raise _broken("ended the stream before the message was complete")
+            raise cut_off()
         turn.end()
         self.stop_reason = turn.stop_reason
         self.at = WHOLE
@@ -328,14 +329,6 @@ class ChatToMessages:
             self._lessons -= 1
             self._plain = learn(data, escaped(said), is_thinking=is_thinking)
             self._plain_opening = self._sink.opening
-
-
-def _broken(what: str) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        f"The model provider {what}. Try again.",
-        source=Source.UPSTREAM,
-    )
 
 
 def _too_large(bytes_max: int) -> Fault:

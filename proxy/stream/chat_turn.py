@@ -9,8 +9,8 @@ import msgspec
 
 from proxy.domain.call import Call
 from proxy.domain.dialect import Dialect
-from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.stream.broken import broken
 from proxy.stream.chat_count import ChatCount
 from proxy.stream.chat_words import ChatWords
 from proxy.stream.finish import Finish, read_finish, stop_reason
@@ -151,12 +151,12 @@ class ChatTurn:
             self.writer.close()
             return
         if finish is Finish.FAILED:
-            raise _broken("broke off its answer", repeat=not self._streams)
+            raise broken("broke off its answer", repeat=not self._streams)
         cut_off = finish is Finish.LENGTH or finish is Finish.REFUSED
         self.slots.finish(cut_off=cut_off)
         leaked = self.words.leaked(cut_off=cut_off)
         if leaked is None:
-            raise _broken("leaked tool calls that cannot be read", repeat=not self._streams)
+            raise broken("leaked tool calls that cannot be read", repeat=not self._streams)
         if leaked and not self.is_cut:
             for at, call in enumerate(leaked):
                 given = msgspec.json.encode(call.arguments)
@@ -277,12 +277,3 @@ def _first(choices: list[Choice]) -> Choice | None:
         if choice.index is None or choice.index == 0:
             return choice
     return None
-
-
-def _broken(what: str, *, repeat: bool = False) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        f"The model provider {what}. Try again.",
-        source=Source.UPSTREAM,
-        repeat=repeat,
-    )

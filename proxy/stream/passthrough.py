@@ -15,6 +15,7 @@ import msgspec
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
+from proxy.stream.broken import cut_off, unreadable
 from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
 from proxy.wire.fault_body import error_event, read_error_body
 from proxy.wire.messages import read_delta, read_start
@@ -109,13 +110,7 @@ class Passthrough:
         """The provider's bytes are over: nothing when the stream had its end, else an error."""
         if self.at is not BEGIN and self.at is not OPEN:
             return b""
-        return self.fail(
-            Fault(
-                Kind.UPSTREAM_BROKEN,
-                "The model provider ended the stream before the message was complete. Try again.",
-                source=Source.UPSTREAM,
-            )
-        )
+        return self.fail(cut_off())
 
     def fail(self, fault: Fault) -> bytes:
         """End the stream with `fault`; the open block is not closed (client-contract.md 8.3)."""
@@ -169,7 +164,9 @@ class Passthrough:
                 passed.append(self._relay_error(event))
                 return b"".join(passed)
             if name not in (b"ping", b""):
-                passed.append(self.fail(_broken(f"began with {name.decode('ascii', 'replace')!r}")))
+                passed.append(
+                    self.fail(unreadable(f"began with {name.decode('ascii', 'replace')!r}"))
+                )
                 return b"".join(passed)
             passed.append(event)
         passed.append(self._start(event))
@@ -181,7 +178,7 @@ class Passthrough:
         try:
             start = read_start(_data(event))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self.fail(_broken("its message_start cannot be read"))
+            return self.fail(unreadable("its message_start cannot be read"))
         if start.message.usage is not None:
             start.message.usage.merge_into(self.usage)
         self.at = OPEN
@@ -198,12 +195,12 @@ class Passthrough:
             name = _event_name(event)
             if name == b"message_delta":
                 if not self._read_delta(event):
-                    return block[:begin] + self.fail(_broken("its message_delta cannot be read"))
+                    return block[:begin] + self.fail(unreadable("its message_delta cannot be read"))
             elif name == b"message_stop":
                 self.at = WHOLE
                 return block[:at]
             elif name == b"message_start":
-                return block[:begin] + self.fail(_broken("it began a second message"))
+                return block[:begin] + self.fail(unreadable("it began a second message"))
             elif name == b"error":
                 return block[:begin] + self._relay_error(event)
         return block
@@ -222,7 +219,7 @@ class Passthrough:
     def _relay_error(self, event: bytes) -> bytes:
         read = read_error_body(_data(event))
         if read is None:
-            return self.fail(_broken("it reported an error that cannot be read"))
+            return self.fail(unreadable("it reported an error that cannot be read"))
         said, raw = read
         if said.type in _ABOUT_US:
             return self.fail(
@@ -310,15 +307,6 @@ def _renamed(event: bytes, name: bytes) -> bytes:
     if model is None:
         return event
     return event[: model.start(1)] + name + event[model.end(1) :]
-
-
-def _broken(what: str) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        "The model provider sent a stream that cannot be read. Try again.",
-        detail=f"the stream is broken: {what}",
-        source=Source.UPSTREAM,
-    )
 
 
 def _too_large(event_bytes_max: int) -> Fault:

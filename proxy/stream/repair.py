@@ -11,8 +11,9 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.domain.call import Call
-from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.fault import Fault
 from proxy.domain.usage import Usage
+from proxy.stream.broken import cut_off, unreadable
 from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
 from proxy.stream.repaired_parts import (
     ABSENT,
@@ -125,7 +126,7 @@ class RepairedMessages:
         if self.said_all:
             self._end()
         elif self._writer.state is not DONE:
-            self._writer.say(self.fail(_cut()))
+            self._writer.say(self.fail(cut_off()))
         return self._taken()
 
     def fail(self, fault: Fault) -> bytes:
@@ -357,7 +358,7 @@ class RepairedMessages:
 
     def _give_up(self, what: str) -> None:
         if self._writer.state is not DONE:
-            self._writer.say(self.fail(_broken(what)))
+            self._writer.say(self.fail(unreadable(what)))
 
 
 def _index(event: TheirEvent) -> bytes:
@@ -385,20 +386,3 @@ def _delta_kind_of(delta: TheirBlock) -> str:
         if given(field):
             return kind
     return ""
-
-
-def _broken(what: str) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        "The model provider sent a stream that cannot be read. Try again.",
-        detail=f"the stream is broken: {what}",
-        source=Source.UPSTREAM,
-    )
-
-
-def _cut() -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        "The model provider ended the stream before the message was complete. Try again.",
-        source=Source.UPSTREAM,
-    )

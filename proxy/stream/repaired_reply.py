@@ -6,7 +6,7 @@ What is there stays the bytes it is; what a client relies on and does not find i
 import msgspec
 
 from proxy.domain.call import Call
-from proxy.domain.fault import Fault, Kind, Source
+from proxy.stream.broken import broken
 from proxy.stream.pipe import WholeReply
 from proxy.stream.repaired_parts import (
     ABSENT,
@@ -40,11 +40,7 @@ def repaired_reply(call: Call, seal: ThinkingSeal, body: bytes) -> WholeReply:
         blocks = _Blocks(call, seal)
         content = blocks.repaired(message.get("content", ABSENT))
     except UNREADABLE:
-        raise Fault(
-            Kind.UPSTREAM_BROKEN,
-            "The model provider sent a reply that cannot be read. Try again.",
-            source=Source.UPSTREAM,
-        ) from None
+        raise broken("sent a reply that cannot be read") from None
     counts = Counts()
     counts.merge(message.pop("usage", ABSENT))
     usage = counts.document(
@@ -102,12 +98,7 @@ class _Blocks:
 
     def _call_of(self, raw: msgspec.Raw, block: TheirBlock) -> bytes:
         if not block.name:
-            raise Fault(
-                Kind.UPSTREAM_BROKEN,
-                "The model provider sent a call of a tool without its name. Try again.",
-                source=Source.UPSTREAM,
-                repeat=True,
-            )
+            raise broken("sent a call of a tool without its name", repeat=True)
         self.calls += block.type == "tool_use"
         fields = read_fields(raw)
         if not block.id or block.id in self._ids:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from proxy.domain.dialect import Dialect
 from proxy.domain.expected import Expected
-from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.fault import Fault
+from proxy.stream.broken import broken
 from proxy.stream.message_writer import MessageWriter
 from proxy.stream.tool_ids import client_id, made_id
 from proxy.stream.tool_slot import CLOSED, DROPPED, LIVE, SPEAKING, WAITING, At, Slot, input_of
@@ -105,7 +106,7 @@ class ToolSlots:
         more = self._fragment(slot, arguments)
         if more and slot.at is CLOSED:
             if more.strip():
-                raise _broken("sent arguments for a tool call that was complete")
+                raise broken("sent arguments for a tool call that was complete")
             return
         self._go_on(slot, more)
         if self.streams:
@@ -300,7 +301,7 @@ class ToolSlots:
             self._drop(slot)
         elif not slot.name:
             if slot.given.strip() and not cut_off:
-                raise _broken("called a tool without naming it", repeat=not self.streams)
+                raise broken("called a tool without naming it", repeat=not self.streams)
             self._drop(slot)
         elif given is None:
             if not cut_off:
@@ -312,7 +313,7 @@ class ToolSlots:
 
     def _malformed(self, slot: Slot) -> Fault:
         name = self._client_name(slot)
-        return _broken(f"returned malformed tool arguments for {name}", repeat=not self.streams)
+        return broken(f"returned malformed tool arguments for {name}", repeat=not self.streams)
 
 
 def _place(slot: Slot) -> int:
@@ -323,12 +324,3 @@ def _whole_number(index: object) -> int | None:
     if isinstance(index, str) and index.isdecimal() and len(index) < 10:
         return int(index)
     return index if type(index) is int and index >= 0 else None
-
-
-def _broken(what: str, *, repeat: bool = False) -> Fault:
-    return Fault(
-        Kind.UPSTREAM_BROKEN,
-        f"The model provider {what}. Try again.",
-        source=Source.UPSTREAM,
-        repeat=repeat,
-    )

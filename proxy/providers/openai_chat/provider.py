@@ -11,13 +11,15 @@ import msgspec
 
 from proxy.domain.call import COUNT, Call
 from proxy.domain.dialect import Dialect
-from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.fault import Fault
 from proxy.domain.usage import Usage
 from proxy.providers.openai_chat.faults import chat_fault
 from proxy.providers.openai_chat.lessons import Lessons
 from proxy.providers.openai_chat.request import chat_request, counting_request
+from proxy.stream.broken import broken
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.chat_to_messages import ChatToMessages
+from proxy.stream.chat_usage import COUNT_MAX
 from proxy.stream.pipe import Pipe, WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
@@ -136,10 +138,6 @@ def _counted(body: bytes) -> int:
         tokens = read.data.total_tokens if read.data is not None else read.count
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         tokens = None
-    if tokens is None or tokens < 0:
-        raise Fault(
-            Kind.UPSTREAM_BROKEN,
-            "The model provider sent a count of tokens that cannot be read.",
-            source=Source.UPSTREAM,
-        )
+    if tokens is None or not 0 <= tokens <= COUNT_MAX:
+        raise broken("sent a count that cannot be read")
     return tokens
