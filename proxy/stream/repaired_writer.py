@@ -18,6 +18,7 @@ Arguments and text are never decoded.
 """
 
 import hashlib
+import re
 from enum import Enum
 
 import msgspec
@@ -45,6 +46,8 @@ FAMILY = "compat"
 _ID_CHARS = 22
 _NULL = msgspec.Raw(b"null")
 _EMPTY = b"{}"
+_BLANK = re.compile(rb"(?: |\\[nrt]|\\u00(?:20|0[9aAdD]))+")
+"""White space, as it stands inside a JSON string."""
 
 
 class State(Enum):
@@ -74,6 +77,7 @@ class RepairedWriter:
         "_calls",
         "_due",
         "_input",
+        "_input_bytes",
         "_opening",
         "_out",
         "_signature",
@@ -103,6 +107,8 @@ class RepairedWriter:
         self._signature = b""
         self._input = b""
         """Input that a call began with: it stands only if none is streamed."""
+        self._input_bytes = 0
+        """Of the open call's input that went by."""
         self._tool_ids: set[str] = set()
 
     @property
@@ -195,9 +201,11 @@ class RepairedWriter:
             self._signature = signature
 
     def arguments(self, words: bytes) -> None:
-        """More of the open call's input, as it stands inside a JSON string."""
-        if self.state is CALL and words:
+        """More of the open call's input, as it stands inside a JSON string. Clients read it after
+        every piece, and the Python SDK raises where that is nothing but blanks."""
+        if self.state is CALL and words and (self._input_bytes or not _BLANK.fullmatch(words)):
             self._input = b""
+            self._input_bytes += len(words)
             self._tell(events.ARGUMENTS, words)
 
     def cite(self, delta: msgspec.Raw) -> None:
@@ -252,6 +260,7 @@ class RepairedWriter:
         self.index += 1
         self.state = state
         self._signature = self._input = b""
+        self._input_bytes = 0
         self._opening = events.delta_opening(self.index, b"")
         self._out.append(events.block_start(self.index, block))
 

@@ -1,6 +1,7 @@
 """Chat completions for tests: calls to translate, chunks, whole replies, what became of them."""
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -133,9 +134,9 @@ def folded(events: Iterable[Document]) -> Document:
             block = message["content"][-1]
             if "partial" in block:
                 try:
-                    block["input"] = orjson.loads(block["partial"])
+                    block["input"] = json.loads(block["partial"])  # orjson rounds large integers
                     del block["partial"]
-                except orjson.JSONDecodeError:
+                except json.JSONDecodeError:
                     pass  # half a call stays as it came
         elif kind == "message_delta":
             message.update(event["delta"])
