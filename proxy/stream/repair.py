@@ -28,6 +28,7 @@ from proxy.stream.repaired_parts import (
     read_event,
     read_fields,
     read_list,
+    read_torn_event,
     text_of,
     words_of,
 )
@@ -43,10 +44,10 @@ from proxy.stream.repaired_writer import (
     RepairedWriter,
     State,
 )
+from proxy.stream.torn_text import TornText
 from proxy.wire import events
 from proxy.wire.chat_fault import read_chat_error
 from proxy.wire.fault_body import error_event
-from proxy.wire.half_characters import HalfCharacters
 from proxy.wire.seal import ThinkingSeal
 from proxy.wire.sse import EventReader, Named
 
@@ -61,10 +62,10 @@ class RepairedMessages:
 
     __slots__ = (
         "_call",
-        "_halves",
         "_reader",
         "_stop",
         "_their_index",
+        "_torn",
         "_unstopped",
         "_writer",
         "at",
@@ -91,7 +92,7 @@ class RepairedMessages:
         self.passed_events = 0
         self._call = call
         self._reader = EventReader(event_bytes_max)
-        self._halves = HalfCharacters()
+        self._torn = TornText()
         self._their_index = b""
         self._unstopped: set[bytes] = set()
         """Their indexes of blocks that were closed by us."""
@@ -119,7 +120,7 @@ class RepairedMessages:
         for said in self._reader.finish():
             data = said.data if isinstance(said, Named) else said
             # Half an event at the end is what a cut leaves; it says nothing.
-            if data.strip() == _DONE or self._read(data) is not None:
+            if data.strip() == _DONE or read_torn_event(data, TornText()) is not None:
                 self._hear(said)
         if self._reader.is_document and self._writer.state is not DONE:
             self._hear_document(self._reader.take_document())
@@ -194,11 +195,7 @@ class RepairedMessages:
         try:
             return read_event(data)
         except UNREADABLE:
-            pass  # half a character, perhaps
-        try:
-            return read_event(self._halves.mended(data))
-        except UNREADABLE:
-            return None
+            return read_torn_event(data, self._torn)
 
     def _hear_event(self, kind: str, event: TheirEvent) -> None:
         """Types that are not known are left out."""

@@ -19,10 +19,15 @@ class TornText:
         if text and _HIGH[0] <= text[-1] <= _HIGH[1]:
             self.half = text[-1]
             text = text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return whole_text(text)
 
     def rest(self) -> str:
         """Nothing follows: what a half alone is worth."""
         rest = "\ufffd" if self.half else ""
         self.half = ""
         return rest
+
+
+def whole_text(text: str) -> str:
+    """Halves that stand together as one character, halves alone as U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

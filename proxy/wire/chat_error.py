@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 MESSAGE_CHARS_MAX = 4000
+_NAME_CHARS_MAX = 100
 _DEPTH_MAX = 8
 """So many layers are opened: a body, its error, the error of another server packed in it."""
 _MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|center|h1|\?xml)\b", re.IGNORECASE)
@@ -57,9 +58,12 @@ def without_accounts(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    return without_accounts(_whole_characters(text[:MESSAGE_CHARS_MAX]))
+
+
+def _whole_characters(text: str) -> str:
     # The standard library's decoder lets half characters through, which nothing can write.
-    whole = text[:MESSAGE_CHARS_MAX].encode("utf-8", "replace").decode()
-    return without_accounts(whole)
+    return text.encode("utf-8", "replace").decode()
 
 
 def is_markup(text: str) -> bool:
@@ -103,7 +107,7 @@ def _take_object(said: Said, error: dict[str, Any], depth: int) -> None:
     for key in ("statusCode", "status_code", "originalStatusCode"):
         _take_number(said, error.get(key))
     if isinstance(param := error.get("param"), str) and param:
-        said.param = param
+        said.param = _clean(param[:_NAME_CHARS_MAX])
     said.prompt_tokens = _whole(error.get("n_prompt_tokens")) or said.prompt_tokens
     said.limit_tokens = _whole(error.get("n_ctx")) or said.limit_tokens
     for key in ("Message", "msg", "detail", "message"):
@@ -166,10 +170,10 @@ def _place(loc: Any) -> str:
 
 def _take_name(said: Said, name: Any) -> None:
     if isinstance(name, str):
-        name = name.strip()
+        name = _whole_characters(name).strip()
         if name.isascii() and name.isdigit():
             _take_number(said, name)
-        elif name and name.lower() not in said.names and len(name) <= 100:
+        elif name and name.lower() not in said.names and len(name) <= _NAME_CHARS_MAX:
             said.names = (*said.names, name.lower())
     else:
         _take_number(said, name)

@@ -126,8 +126,6 @@ def overflow_message(overflow: Overflow, *, prompt_tokens: int, context_window: 
             f"input length and `max_tokens` exceed context limit: {prompt} + {output} > {limit}, "
             "decrease input length or `max_tokens` and try again"
         )
-    if not limit:
-        return "prompt is too long"
     # The provider says it is too long, whatever we had guessed.
     return f"prompt is too long: {max(prompt, limit + 1)} tokens > {limit} maximum"
 

@@ -9,10 +9,13 @@ from proxy.stream.repaired_parts import (
     given,
     object_of,
     one_line,
+    read_block,
+    read_torn_event,
     stop_reason,
     text_of,
     words_of,
 )
+from proxy.stream.torn_text import TornText
 
 
 def raw(text: str) -> msgspec.Raw:
@@ -35,6 +38,25 @@ def test_only_strings_have_words(value: str, words: bytes) -> None:
 
 def test_half_a_character_is_no_text() -> None:
     assert text_of(raw('"\\ud83d"')) == ""
+
+
+def test_halves_of_a_character_find_each_other_in_the_words_of_two_events() -> None:
+    torn = TornText()
+    told = [
+        read_torn_event(rb'{"delta":{"text":"a\ud83d","type":"text_delta"}}', torn),
+        read_torn_event(rb'{"delta":{"text":"\ude00b"}}', torn),
+    ]
+    assert [words_of(read_block(each.delta).text) for each in told if each] == [
+        b"a",
+        "😀b".encode(),
+    ]
+
+
+@pytest.mark.parametrize(
+    "event", [b"nonsense", b"[1]", b'{"type":"\\ud83d","delta":NaN}', b"[" * 5000]
+)
+def test_what_is_no_event_is_none_without_its_halves_either(event: bytes) -> None:
+    assert read_torn_event(event, TornText()) is None
 
 
 def test_objects_are_written_on_one_line_and_keep_their_numbers() -> None:

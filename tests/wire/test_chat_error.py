@@ -131,3 +131,8 @@ def test_nothing_breaks_the_reading(body: bytes) -> None:
 def test_a_thousand_brackets_are_no_error_of_ours() -> None:
     assert read_said(b"[" * 100_000).message.startswith("[")
     assert read_said(b'{"error":' * 50_000).names == ()
+
+
+def test_half_a_character_is_nowhere_in_what_was_said() -> None:
+    said = read_said(rb'{"error":{"message":"\ud83da","param":"\ud83db","code":"\ud83dc"}}')
+    assert (said.message, said.param, said.names) == ("?a", "?b", ("?c",))
