@@ -1,7 +1,6 @@
 """The acceptance scenarios of domain.md 19, by number, from outside: HTTP in, HTTP out.
 
-Not here: 29 (web search is not built yet), and of 27 and 28 what needs a provider on another wire
-than Anthropic's.
+Not here: 29 (web search is not built yet).
 """
 
 import asyncio
@@ -9,7 +8,10 @@ import datetime as dt
 import time
 
 import msgspec
+import pytest
 
+from tests.kit.chat_stream import folded
+from tests.kit.grammar import check_ends
 from tests.kit.journey import (
     BLOCK,
     COUNT,
@@ -25,6 +27,8 @@ from tests.kit.journey import (
 )
 from tests.kit.town import (
     BASE,
+    GPT,
+    GUEST,
     HAIKU,
     KIMI,
     OLD_OPUS,
@@ -33,6 +37,7 @@ from tests.kit.town import (
     Person,
     costs,
     town,
+    vendors,
 )
 
 SHORT = "/v1/anthropic/messages"
@@ -400,6 +405,54 @@ async def test_26_a_failure_in_mid_stream(tmp_path):
         assert reply.status == 200 and terminals(reply.body) == ["error"]
 
 
+TOOLS = [
+    {
+        "name": name,
+        "description": name,
+        "input_schema": {"type": "object", "properties": {"at": {"type": "string"}}},
+    }
+    for name in ("look", "listen")
+]
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("model", [GUEST, GPT])
+async def test_27_two_tools_in_one_turn_and_their_results(tmp_path, model, stream):
+    async with vendors() as there, town(tmp_path, there.more) as here:
+        await here.tenant("Acme", 1000)
+        one = await here.person("Acme", "a@acme.example")
+
+        async def turn(messages: list[dict]) -> dict:
+            reply = await one.call(model, stream=stream, tools=TOOLS, messages=messages)
+            assert reply.status == 200, reply.body
+            row = await here.gateway.row(reply.id)
+            assert (row.outcome, row.model) == ("completed", model) and row.credits > 0
+            if not stream:
+                return msgspec.json.decode(reply.body)
+            assert check_ends(reply.body) == "message_stop"
+            return folded(data for _, data in reply.events)
+
+        asked = 'CALL:look:{"at":"sea"} END CALL:listen:{"at":"hill"} END'
+        messages = [{"role": "user", "content": asked}]
+        first = await turn(messages)
+        assert (first["model"], first["stop_reason"]) == (model, "tool_use")
+        assert [(block["name"], block["input"]) for block in first["content"]] == [
+            ("look", {"at": "sea"}),
+            ("listen", {"at": "hill"}),
+        ]
+        results = [
+            {"type": "tool_result", "tool_use_id": block["id"], "content": f"{block['name']}: fine"}
+            for block in first["content"]
+        ]
+        messages.append({"role": "assistant", "content": first["content"]})
+        # The order of results means nothing to Anthropic.
+        messages.append({"role": "user", "content": results[::-1]})
+        second = await turn(messages)
+        assert second["stop_reason"] == "end_turn"
+        assert "look: fine" in second["content"][0]["text"]
+        assert "listen: fine" in second["content"][0]["text"]
+
+
 async def test_27_and_28_tools_and_cache_marks_reach_the_provider_as_they_were(tmp_path):
     async with town(tmp_path) as here:
         one = await here.person("Acme", "a@acme.example")
@@ -432,6 +485,25 @@ async def test_27_and_28_tools_and_cache_marks_reach_the_provider_as_they_were(t
             assert (await one.post(sent)).status == 200
             upstream = model.partition(".")[2].encode()
             assert here.provider.asked[-1].body == body.replace(HAIKU.encode(), upstream)
+
+
+async def test_28_a_foreign_call_with_cache_marks_succeeds(tmp_path):
+    async with vendors() as there, town(tmp_path, there.more) as here:
+        one = await here.person("Acme", "a@acme.example")
+        mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+        for stream in (True, False):
+            reply = await one.call(
+                GPT,
+                stream=stream,
+                tools=[TOOLS[0], TOOLS[1] | mark],
+                system=[{"type": "text", "text": "Be brief."} | mark],
+                messages=[{"role": "user", "content": [{"type": "text", "text": "Hi."} | mark]}],
+                **mark,
+            )
+            assert reply.status == 200, reply.body
+        # This vendor refuses every field it does not know.
+        assert len(there.asked) == 2
+        assert "cache_control" not in repr(there.asked)
 
 
 async def test_30_an_image_for_a_model_that_cannot_see(tmp_path):

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from aiohttp.test_utils import TestServer
 
+from proxy.demo.log import RequestLog
+from proxy.demo.upstream import build_app
 from tests.kit.journey import (
     Client,
     Gateway,
@@ -32,6 +35,8 @@ SONNET = "anthropic.claude-sonnet-4-6"
 HAIKU = "anthropic.claude-haiku-4-5"
 KIMI = "moonshot.kimi-k2-thinking"
 BASE = "anthropic.claude-base-1"
+GUEST = "anthropic.claude-opus-5-5"
+GPT = "gpt-5.2"
 
 MULTIPLIERS = {OPUS: 1.67, OLD_OPUS: 1.67, SONNET: 1.0, HAIKU: 0.33, KIMI: 0.18, BASE: 0.02}
 _MODELS = [
@@ -84,6 +89,48 @@ def costs(credits: float, model: str) -> Play:
         line.whole(200, body)
 
     return play
+
+
+@dataclass
+class Vendors:
+    """Makers of models as they really are, played by the demo upstream; `more` brings their models
+    GUEST (on Anthropic's wire) and GPT (on OpenAI's) into a town."""
+
+    port: int
+    log: RequestLog
+
+    @property
+    def more(self) -> str:
+        lines = []
+        for name, wire, path, id, native in (
+            ("there", "anthropic", "", GUEST, "claude-opus-5-5"),
+            ("gpt", "openai_chat", "/v1", GPT, "gpt-5.2"),
+        ):
+            lines.append(
+                f'[[providers]]\nname = "{name}"\nwire = "{wire}"\napi_key = "env:PROVIDER_KEY"\n'
+                f'base_url = "http://127.0.0.1:{self.port}{path}"\n'
+                + ('dialect = "openai"\n' if wire == "openai_chat" else "")
+                + f'[[models]]\nid = "{id}"\ndisplay_name = "{id}"\ndeveloper = "Somebody"\n'
+                "released = 2025-12-11\ncontext_window = 200000\nmax_output_tokens = 64000\n"
+                "rates = { input = 1750, output = 14000 }\n"
+                f'deployments = [ {{ provider = "{name}", model = "{native}" }} ]\n'
+            )
+        return "\n".join(lines)
+
+    @property
+    def asked(self) -> list[Any]:
+        """Bodies they were sent, oldest first."""
+        return [entry["body"] for entry in self.log.as_json()]
+
+
+@contextlib.asynccontextmanager
+async def vendors() -> AsyncIterator[Vendors]:
+    """Vendors on a free port."""
+    app = build_app(pace_ms=0)
+    [log] = [value for value in app.values() if isinstance(value, RequestLog)]
+    async with TestServer(app) as server:
+        assert server.port is not None
+        yield Vendors(server.port, log)
 
 
 @dataclass
