@@ -410,3 +410,138 @@ async def test_the_vendors_own_count_is_exact_and_stood_in_for(tmp_path):
         began_s = time.monotonic()
         assert (await here.post(ask(KIMI), COUNT)).headers["x-hatz-count"] == "estimate"
         assert time.monotonic() - began_s < 5
+
+
+# ---------------------------------------------------------------- events that come one by one
+
+
+class Turns:
+    """A provider that says its next chunk when the test lets it: each is a read of its own."""
+
+    def __init__(self, *pieces: bytes, end: bool = True) -> None:
+        self._turn = asyncio.Semaphore(0)
+        self._pieces = pieces
+        self._end = end
+
+    def next(self) -> None:
+        """Let it say one more."""
+        self._turn.release()
+
+    async def play(self, line: Line) -> None:
+        line.head()
+        for piece in self._pieces:
+            await self._turn.acquire()
+            line.chunk(piece)
+        if self._end:
+            line.end()
+
+
+WORDS = [f"word {number} " for number in range(12)]
+
+
+async def test_events_that_come_one_by_one_go_out_one_by_one(tmp_path):
+    said = [chunk({"content": words}) for words in WORDS]
+    turns = Turns(ROLE, *said, FINISH, chunk(usage=USAGE), b"data: [DONE]\n\n")
+    async with provider() as there, gateway(tmp_path, [there], dialect="") as here:
+        there.usual = turns.play
+        client = await here.client()
+        client.send(ask(KIMI))
+        turns.next()
+        head = await client.head()
+        body = await client.piece()
+        for words in WORDS:
+            turns.next()
+            piece = await client.piece()
+            assert piece.count(b"content_block_delta\n") == 1
+            assert f'"text":"{words}"'.encode() in piece
+            body += piece
+        for _ in range(3):
+            turns.next()
+        rest, whole = await client.rest()
+        assert whole
+        check_stream(body + rest)
+        row = await here.row(head.id)
+        assert (row.outcome, row.output_tokens, row.usage_estimated) == ("completed", 40, False)
+        # The client's connection is good for more, and so is the provider's.
+        there.usual = plays_well
+        assert text_of(await client.post(ask(KIMI))) == "Hello."
+        assert len(there.lines) == 1
+        client.close()
+
+
+async def test_of_a_client_that_leaves_all_is_counted_that_was_forwarded(tmp_path):
+    turns = Turns(ROLE, *[chunk({"content": words}) for words in WORDS], end=False)
+    async with provider() as there, gateway(tmp_path, [there], dialect="") as here:
+        there.usual = turns.play
+        client = await here.client()
+        client.send(ask(KIMI))
+        turns.next()
+        head = await client.head()
+        await client.piece()
+        for _ in WORDS:
+            turns.next()
+            await client.piece()
+        client.close()
+        await asyncio.wait_for(there.lines[0].gone.wait(), 2)
+        row = await here.row(head.id)
+        assert (row.outcome, row.usage_estimated) == ("client_gone", True)
+        assert row.output_tokens >= len(WORDS) * 2
+
+
+@pytest.mark.parametrize(
+    ("last", "terminal"), [(FINISH, "message_stop"), (OVERLOADED, "error"), (b"", "error")]
+)
+async def test_whatever_ends_a_stream_ends_a_forwarded_one(tmp_path, last, terminal):
+    turns = Turns(ROLE, *[chunk({"content": words}) for words in WORDS], last or b": over\n\n")
+    async with provider() as there, gateway(tmp_path, [there], dialect="") as here:
+        there.usual = turns.play
+        client = await here.client()
+        client.send(ask(KIMI))
+        turns.next()
+        await client.head()
+        body = await client.piece()
+        for _ in WORDS:
+            turns.next()
+            body += await client.piece()
+        turns.next()
+        rest, _ = await client.rest()
+        assert terminals(body + rest) == [terminal]
+        check_ends(body + rest)
+        client.close()
+
+
+async def test_a_client_that_does_not_read_holds_up_a_forwarded_stream(tmp_path):
+    said = [chunk({"content": f"{number} " + "x" * 3000}) for number in range(3000)]
+    sent = 0
+
+    async def play(line: Line) -> None:
+        nonlocal sent
+        line.head()
+        line.chunk(ROLE)
+        for piece in said:
+            line.chunk(piece)
+            await line.drained()
+            await asyncio.sleep(0)
+            sent += 1
+        line.chunk(FINISH + DONE)
+        line.end()
+
+    held = "held_bytes_max = 65536"
+    async with provider() as there, gateway(tmp_path, [there], held, dialect="") as here:
+        there.usual = play
+        client = await here.client()
+        client.send(ask(KIMI))
+        await client.head()
+        before = -1
+        while sent != before:  # until nothing moves any more
+            before = sent
+            await asyncio.sleep(0.3)
+        assert sent < len(said)
+        count = 0
+        last = b""
+        while piece := await client.piece():
+            count += piece.count(b"event: content_block_delta\n")
+            last = piece
+        assert count == len(said)
+        assert terminals(last) == ["message_stop"]
+        client.close()
