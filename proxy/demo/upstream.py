@@ -20,6 +20,7 @@ from aiohttp import web
 
 from proxy.demo import anthropic_wire, openai_door, stage
 from proxy.demo.anthropic_door import AnthropicDoor, request_id
+from proxy.demo.firecrawl_door import FirecrawlDoor
 from proxy.demo.log import RequestLog
 from proxy.demo.openai_door import OpenAIDoor
 from proxy.demo.refusal import Refusal, RefusedError
@@ -65,6 +66,7 @@ def build_app(pace_ms: int = PACE_MS, api_key: str | None = None) -> web.Applica
             web.post("/v1/chat/completions", openai.chat_completions),
             web.post("/v1/tokenizers/estimate-token-count", openai.estimate_tokens),
             web.post("/tokenize", openai.tokenize),
+            *FirecrawlDoor(api_key).routes(),
             web.get(_LOG_PATH, _show_log),
             web.delete(_LOG_PATH, _clear_log),
         ]
