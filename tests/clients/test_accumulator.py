@@ -5,14 +5,13 @@ process for each version (`drivers/python_accumulator.py`).
 """
 
 import json
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.repair import RepairedMessages
@@ -25,6 +24,7 @@ from tests.kit.chat_stream import (
     DONE,
     KIMI,
     SEAL,
+    call,
     chunk,
     make_call,
     make_pipe,
@@ -35,10 +35,13 @@ from tests.kit.chat_stream import (
     usage,
     whole,
 )
-from tests.kit.patience import examples
-from tests.laws.test_chat_streams import CALLS, WORDS, fragments, pieces_of, with_usage
+from tests.kit.chat_stream import calls as one_chunk
+from tests.laws.test_chat_streams import with_usage
 
-SCRIPTS = 300
+SCRIPTS = 400
+LETTERS = 'ab \n"\\/<>é中😀\u2028\x7f\x00'
+NAMES = ["read", "write", "functions"]
+IDS = ["call_1", "call_2", "functions.read:0", "", "toolu_gwx_eA", "ü"]
 VERSIONS = {"python-new": "2.12.0", "python-old": "0.125.0"}
 FOLDED_USAGE = {
     "input_tokens",
@@ -69,32 +72,65 @@ def of_the_shelves() -> list[Stream]:
 
 
 def of_random_scripts() -> list[Stream]:
-    streams: list[Stream] = []
+    return [random_script(random.Random(seed), f"seed {seed}") for seed in range(SCRIPTS)]
 
-    @examples(SCRIPTS)
-    @given(WORDS | st.just(""), WORDS | st.just(""), CALLS, st.data())
-    def collect(
-        thinking: str, words: str, calls: list[tuple[str, str, Document]], data: st.DataObject
-    ) -> None:
-        tool_calls = [
-            {"id": call_id, "function": {"name": name, "arguments": orjson.dumps(inner).decode()}}
-            for call_id, name, inner in calls
-        ]
-        message = {"content": words, "reasoning_content": thinking, "tool_calls": tool_calls}
-        finish = data.draw(st.sampled_from(["stop", "tool_calls", "length"]))
-        reply = whole_reply(make_call(streamed=False), KIMI, SEAL, whole(message, finish))
-        chunks = [chunk({"role": "assistant", "content": ""})]
-        chunks += [thought(piece) for piece in pieces_of(thinking, data)]
-        chunks += [text(piece) for piece in pieces_of(words, data)]
-        chunks += fragments(calls, data)
-        chunks.append(chunk({}, finish))
-        if data.draw(st.booleans()):
-            chunks = [with_usage(each) for each in chunks]
-        out = said(make_pipe(), *chunks, usage(), DONE)
-        streams.append((f"script {len(streams)}", out, orjson.loads(reply.body)))
 
-    collect()
-    return streams
+def random_script(dice: random.Random, name: str) -> Stream:
+    """A message said in pieces, and the same said at once."""
+    thinking, words = text_of(dice), text_of(dice)
+    calls = [
+        (dice.choice(IDS), dice.choice(NAMES), {text_of(dice): text_of(dice), "n": at})
+        for at in range(dice.randrange(4))
+    ]
+    tool_calls = [
+        {"id": call_id, "function": {"name": name, "arguments": json.dumps(inner)}}
+        for call_id, name, inner in calls
+    ]
+    message = {"content": words, "reasoning_content": thinking, "tool_calls": tool_calls}
+    finish = dice.choice(["stop", "tool_calls", "length"])
+    reply = whole_reply(make_call(streamed=False), KIMI, SEAL, whole(message, finish))
+    chunks = [chunk({"role": "assistant", "content": ""})]
+    chunks += [thought(piece) for piece in pieces_of(thinking, dice)]
+    chunks += [text(piece) for piece in pieces_of(words, dice)]
+    chunks += fragments(calls, dice)
+    chunks.append(chunk({}, finish))
+    if dice.random() < 0.3:
+        chunks = [with_usage(each) for each in chunks]
+    out = said(make_pipe(), *chunks, usage(), DONE)
+    return name, out, orjson.loads(reply.body)
+
+
+def text_of(dice: random.Random) -> str:
+    return "".join(dice.choices(LETTERS, k=dice.randrange(12)))
+
+
+def pieces_of(words: str, dice: random.Random) -> list[str]:
+    places = sorted(dice.randint(0, len(words)) for _ in range(dice.randrange(4)))
+    return [words[a:b] for a, b in zip([0, *places], [*places, len(words)], strict=True)]
+
+
+def fragments(calls: list[tuple[str, str, Document]], dice: random.Random) -> list[bytes]:
+    """The calls in pieces: blanks before their arguments, names late, mixed, begun in order."""
+    queues = []
+    for index, (call_id, name, inner) in enumerate(calls):
+        pieces = ["", *dice.choice([[], [" "], ["\n", " "]])]
+        pieces += pieces_of(json.dumps(inner, ensure_ascii=dice.random() < 0.5), dice)
+        late = dice.randrange(len(pieces))
+        queues.append(
+            [
+                call(index, None if at else call_id or None, name if at == late else None, piece)
+                for at, piece in enumerate(pieces)
+            ]
+        )
+    out = []
+    begun = 0
+    while any(queues):
+        going = [queue for queue in queues[:begun] if queue]
+        if begun < len(queues) and (not going or dice.random() < 0.3):
+            begun += 1
+            going = queues[begun - 1 : begun]
+        out.append(one_chunk(dice.choice(going).pop(0)))
+    return out
 
 
 @pytest.fixture(scope="module")
