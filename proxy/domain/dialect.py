@@ -134,6 +134,3 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     service_tier: bool = False
     geo: tuple[str, ...] = ()
     """Values of `inference_geo` that this deployment satisfies."""
-
-
-NO_DIALECT = Dialect()

@@ -97,6 +97,8 @@ class ChatWords:
     def held_bytes(self) -> int:
         """What is kept back, about."""
         held = self._held_chars
+        if self._stops is not None:
+            held += self._stops.held_bytes
         if self._kimi_text is not None and self._kimi_thought is not None:
             held += self._kimi_text.held_bytes + self._kimi_thought.held_bytes
         return held

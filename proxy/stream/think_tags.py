@@ -38,11 +38,6 @@ class ThinkTags:
         self._is_after_tag = False
         """Space right behind a tag belongs to the tag."""
 
-    @property
-    def held_bytes(self) -> int:
-        """What is kept back."""
-        return len(self._held)
-
     def feed(self, text: str) -> list[tuple[bool, str]]:
         """What may go on now."""
         said: list[tuple[bool, str]] = []
