@@ -175,6 +175,28 @@ async def test_a_whole_reply_of_the_same_is_a_message_or_an_error(tmp_path, capl
     check_log(caplog)
 
 
+async def test_comments_keep_the_provider_waited_for_and_reach_the_client_as_pings(tmp_path):
+    async def play(line: Line) -> None:
+        line.head()
+        line.chunk(ROLE)
+        for _ in range(15):
+            line.chunk(b": keep-alive\n\n")
+            await asyncio.sleep(0.2)
+        line.chunk(HELLO + FINISH + DONE)
+        line.end()
+
+    settings = FAST + "idle_timeout_s = 1.0\n"
+    async with provider() as there, gateway(tmp_path, [there], settings, dialect="") as here:
+        there.usual = play
+        reply = await here.post(ask(KIMI))
+    check_stream(reply.body)
+    names = [name for name, _ in reply.events]
+    assert names[0] == "message_start"
+    assert "ping" in names
+    assert names[-1] == "message_stop"
+    assert b"keep-alive" not in reply.body
+
+
 async def test_arguments_of_2_mb_come_through_whole(tmp_path):
     words = "x" * 20_000
     function = {"index": 0, "function": {"arguments": words}}
