@@ -1,5 +1,6 @@
 """Claude Code in print mode through the gateway."""
 
+import json
 from typing import Any
 
 import pytest
@@ -135,6 +136,31 @@ def test_a_picture_a_tool_has_read_is_shown_or_left_out(seen: Seen, scene: str, 
     assert run["tool_results"][0][0]["type"] == "image"
     assert told in run["result"]
     assert run["retries"] == []
+
+
+def test_structured_output_on_a_model_of_the_openai_wire(seen: Seen) -> None:
+    run = seen["kimi_structured"]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["StructuredOutput"]
+    assert json.loads(run["result"]) == {"city": "Rome", "degrees": 3}
+
+
+def test_an_agent_runs_on_the_same_model(seen: Seen) -> None:
+    run = seen["kimi_agent"]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["Agent"]
+    asked_for = {(e["model"], e["status"]) for e in run["exchanges"] if e["method"] == "POST"}
+    assert asked_for == {(KIMI, 200)}
+    assert run["retries"] == []
+
+
+def test_a_prompt_that_is_too_long_is_understood(seen: Seen) -> None:
+    """The client has read both numbers out of our words, and asks no second time."""
+    run = seen["kimi_too_long"]
+    assert run["exit"] == 1
+    assert run["result"].startswith("Prompt is too long")
+    assert "(limit 10)" in run["result"]
+    assert [e["status"] for e in run["exchanges"]] == [400]
 
 
 def test_a_stream_that_ends_too_early_is_no_answer(seen: Seen) -> None:

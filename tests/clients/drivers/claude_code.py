@@ -217,6 +217,16 @@ TOKEN = {"ANTHROPIC_AUTH_TOKEN": KEY}
 
 READ = 'CALL:Read:{"file_path":"{work}/dot.png"} END'
 TWICE = f'{BASH} CALL:Bash:{{"command":"echo hi-again-$((40+3))","description":"Say hi"}} END'
+WEATHER = 'CALL:StructuredOutput:{"city":"Rome","degrees":3} END'
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "degrees": {"type": "integer"}},
+    "required": ["city", "degrees"],
+    "additionalProperties": False,
+}
+AGENT = (
+    'CALL:Agent:{"description":"Greet","prompt":"Say hello.","subagent_type":"general-purpose"} END'
+)
 RED_DOT = (
     "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL"
     "0Y4OHwAAAABJRU5ErkJggg=="
@@ -274,6 +284,23 @@ SCENES = {
     "kimi_image": {"prompt": READ, "flags": ("--model", KIMI), **TOKEN},
     "kimi_cut_short": {
         "prompt": "PAUSE 0.2 TRUNCATE",
+        "flags": ("--model", KIMI),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "kimi_structured": {
+        "prompt": WEATHER,
+        "flags": ("--model", KIMI, "--json-schema", json.dumps(SCHEMA)),
+        **TOKEN,
+    },
+    "kimi_agent": {
+        "prompt": AGENT,
+        "flags": ("--allowedTools", "Agent", "--model", KIMI),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "kimi_too_long": {
+        "prompt": "WINDOW 10",
         "flags": ("--model", KIMI),
         "witnessed": True,
         **TOKEN,
