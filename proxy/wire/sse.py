@@ -53,6 +53,8 @@ class EventReader:
             and b"\r" not in chunk
         ):
             return [chunk[6:end]]
+        if self.is_too_large:
+            return []
         if self._after_cr or b"\r" in chunk:
             chunk = self._in_line_feeds(chunk)
         if not self._is_seen:
@@ -106,6 +108,7 @@ class EventReader:
 
     def _refuse(self) -> None:
         self.is_too_large = True
+        self._is_seen = False  # bars the short way
         self.held.clear()
 
     def _in_line_feeds(self, chunk: bytes) -> bytes:

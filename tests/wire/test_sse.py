@@ -92,3 +92,14 @@ def test_events_before_one_that_is_too_large_are_read() -> None:
                 said += reader.feed(piece)
         assert said == [b"a"]
         assert reader.is_too_large
+
+
+def test_nothing_is_read_behind_what_was_too_large() -> None:
+    reader = EventReader(10)
+    reader.feed(b"data: a\n\n")
+    assert reader.feed(b"data: too large\n\n") == []
+    assert reader.is_too_large
+    assert reader.feed(b"data: b\n\n") == []
+    assert reader.feed(b": c\n\ndata: d\n\n") == []
+    assert reader.finish() == []
+    assert not reader.held

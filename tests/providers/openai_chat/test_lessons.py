@@ -1,6 +1,6 @@
 """What servers refuse, in their own words, and how they are spoken to after that."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.dialect import Dialect
-from proxy.providers.openai_chat.lessons import FORGOTTEN_AFTER_S, IN_FLIGHT_S, Lessons, lesson
+from proxy.providers.openai_chat.lessons import FORGOTTEN_AFTER_S, IN_FLIGHT_S, Lessons
 from tests.kit.patience import examples
 
 ALL = Dialect(
@@ -31,6 +31,20 @@ ALL = Dialect(
     service_tier=True,
 )
 """Says everything it can."""
+
+
+class Lesson(NamedTuple):
+    """The refused fields, and the dialect that does without."""
+
+    field: str
+    dialect: Dialect
+
+
+def lesson(status: int, body: bytes, dialect: Dialect) -> Lesson | None:
+    """What a refusal of a request in `dialect` teaches; None when nothing."""
+    lessons = Lessons(dialect)
+    field = lessons.learn(status, body, 0.0)
+    return Lesson(field, lessons.dialect(0.0)) if field else None
 
 
 def openai(message: str, **fields: Any) -> bytes:
@@ -603,3 +617,12 @@ def test_what_is_remembered_is_bounded(steps: list[tuple[Any, float]]) -> None:
 @given(st.integers(200, 599), st.binary(max_size=60))
 def test_nothing_breaks_the_learning(status: int, body: bytes) -> None:
     assert lesson(status, body, ALL) is None
+
+
+def test_a_server_that_does_not_know_effort_is_not_told_to_spend_none() -> None:
+    taught = lesson(
+        400, unsupported("reasoning_effort"), Dialect(reasoning="effort", none_with_tools=True)
+    )
+    assert taught is not None
+    assert not taught.dialect.none_with_tools
+    assert taught.dialect.reasoning == "none"
