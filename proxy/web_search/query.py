@@ -68,6 +68,7 @@ def _written(text: str) -> bytes:
 def _compact(arguments: bytes) -> bytes:
     """Without space between its parts; numbers and texts stay as they were written."""
     try:
-        return msgspec.json.format(arguments, indent=-1)
-    except _UNREADABLE:
+        arguments.decode()  # what is not looked at may be no UTF-8
+    except UnicodeDecodeError:
         return b"{}"
+    return msgspec.json.format(arguments, indent=-1)

@@ -1,0 +1,55 @@
+"""The search tool as the model is shown it (translation.md 9.2, 9.10)."""
+
+import msgspec
+
+from proxy.web_search.shown_tool import chat_function, custom_tool, with_custom_tool
+from proxy.web_search.tool import read_wish
+from tests.web_search.playing import read_tool
+
+PLAIN = '{"type":"web_search_20250305","name":"web_search"}'
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "description": "Search query, at most 500 characters"}
+    },
+    "required": ["query"],
+    "additionalProperties": False,
+}
+
+
+def test_a_chat_model_is_shown_a_function_that_is_the_same_every_time() -> None:
+    shown = chat_function(read_tool(PLAIN))
+    assert shown == chat_function(read_tool(PLAIN.replace("20250305", "20260318")))
+    function = msgspec.json.decode(shown)
+    assert function["type"] == "function"
+    assert function["function"]["name"] == "web_search"
+    assert function["function"]["parameters"] == SCHEMA
+    assert "[[1]]" in function["function"]["description"]
+    assert "untrusted" in function["function"]["description"]
+
+
+def test_domains_are_told() -> None:
+    tool = read_tool(PLAIN[:-1] + ',"allowed_domains":["a.example/blog","b.example"]}')
+    said = msgspec.json.decode(chat_function(tool))["function"]["description"]
+    assert said.endswith(" Only these sites are searched: a.example/blog, b.example.")
+    tool = read_tool(PLAIN[:-1] + ',"blocked_domains":["a.example"]}')
+    said = msgspec.json.decode(custom_tool(tool, marks=True))["description"]
+    assert said.endswith(" These sites are never shown: a.example.")
+
+
+def test_claude_is_shown_a_custom_tool_and_cites_of_itself() -> None:
+    tool = read_tool(PLAIN[:-1] + ',"cache_control":{"type":"ephemeral"}}')
+    shown = msgspec.json.decode(custom_tool(tool, marks=False))
+    assert shown.keys() == {"name", "description", "input_schema", "cache_control"}
+    assert shown["input_schema"] == SCHEMA
+    assert shown["cache_control"] == {"type": "ephemeral"}
+    assert "[[" not in shown["description"]
+
+
+def test_other_tools_keep_their_bytes() -> None:
+    other = b'{"name": "get",  "input_schema": {"type": "object", "x": 1e400}}'
+    tools = msgspec.Raw(b"[ %b , %b, %b]" % (other, PLAIN.encode(), other))
+    wish = read_wish({"tools": tools})
+    assert wish is not None
+    shown = custom_tool(wish.tool, marks=True)
+    assert with_custom_tool(tools, wish, marks=True) == b"[%b,%b,%b]" % (other, shown, other)
