@@ -73,7 +73,7 @@ class MarkSplitter:
         self.state: State = PLAIN
         self._sources = sources
         self._held = b""
-        self._said = b""
+        self._said = bytearray()
         self._has_words = False
 
     def feed(self, words: bytes) -> list[Piece]:
@@ -97,7 +97,7 @@ class MarkSplitter:
         if held:
             pieces.append(Words(held))
         self.state = PLAIN
-        self._said = b""
+        self._said = bytearray()
         self._has_words = False
         return pieces
 
@@ -143,7 +143,7 @@ class MarkSplitter:
     def _break(self, at: int, pieces: list[Piece]) -> int:
         pieces.append(BREAK)
         self.state = PLAIN
-        self._said = b""
+        self._said = bytearray()
         self._has_words = False
         return at
 
@@ -163,7 +163,8 @@ class MarkSplitter:
         self._said += words
         if len(self._said) > 2 * _CLAIM_BYTES_MAX:
             # An escape holds no space: the cut falls between characters.
-            _, _, self._said = self._said[-_CLAIM_BYTES_MAX:].partition(b" ")
+            cut = self._said.find(b" ", _CLAIM_BYTES_MAX)
+            del self._said[: cut if cut >= 0 else len(self._said)]
         return [Words(words)]
 
 
@@ -172,6 +173,6 @@ def _units(space: bytes) -> bytes:
     return space.replace(b"\\", b"")
 
 
-def _last_sentence(said: bytes) -> str:
+def _last_sentence(said: bytearray) -> str:
     every = sentences(_TEXT.decode(b'"%b"' % said))
     return every[-1] if every else ""

@@ -116,3 +116,15 @@ def test_a_long_block_is_not_kept_whole_for_a_mark_that_may_come() -> None:
     assert isinstance(citation, Citation)
     assert citation.claim == "The last one is full"
     assert len(splitter._said) < 10_000
+
+
+def test_a_long_block_without_a_space_is_not_kept_either() -> None:
+    sources = Sources()
+    sources.note(HITS[1])
+    splitter = MarkSplitter(sources)
+    for _ in range(3000):
+        splitter.feed("月は満ちている。".encode())
+    assert len(splitter._said) < 10_000
+    (_, citation) = splitter.feed("月[[1]]".encode())
+    assert isinstance(citation, Citation)
+    assert citation.claim == "月"
