@@ -174,5 +174,5 @@ def _units(space: bytes) -> bytes:
 
 
 def _last_sentence(said: bytearray) -> str:
-    every = sentences(_TEXT.decode(b'"%b"' % said))
+    every = sentences(_TEXT.decode(b'"%b"' % bytes(said)))
     return every[-1] if every else ""
