@@ -5,7 +5,7 @@ per million tokens and a micro-credit is a millionth of a credit, so tokens time
 number of micro-credits: nothing is ever divided or rounded.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, PARTIAL, Outcome
 from proxy.domain.model import Model, Rates
@@ -16,7 +16,7 @@ SEARCH_FEE_CREDITS = 10
 """What one executed web search costs unless the operator says otherwise."""
 
 
-class Charge(NamedTuple):
+class Charge(msgspec.Struct, frozen=True, gc=False):
     """Micro-credits of one generation: everything read, everything written, everything done."""
 
     credits_in: int
@@ -69,7 +69,7 @@ OUTPUT_TOKENS_ASSUMED = 1_000
 few hundred: to hold all they ask for would stop a tenant long before its limit."""
 
 
-class Forecast(NamedTuple):
+class Forecast(msgspec.Struct, frozen=True, gc=False):
     """What a request will probably take: micro-credits, and tokens read."""
 
     credits: int

@@ -83,7 +83,6 @@ class Tab:
         charge = NOTHING
         if is_charged(outcome, first_byte_ms is not None):
             charge = price(usage, call.model.rates, search_fee_credits)
-        credits_in, credits_out, credits_actions = charge
         # By position: msgspec looks keywords up one by one, which costs 1 µs.
         return Entry(
             self.event_id,
@@ -111,9 +110,9 @@ class Tab:
             usage.cache_read_tokens,
             usage.thinking_tokens,
             usage.web_searches,
-            credits_in,
-            credits_out,
-            credits_actions,
+            charge.credits_in,
+            charge.credits_out,
+            charge.credits_actions,
             error_type,
             stop_reason,
             self.provider,

@@ -83,6 +83,8 @@ class Connection(asyncio.Protocol):
         "_freed",
         "_head_bytes",
         "_head_pending",
+        "_header_names",
+        "_header_names_lower",
         "_headers",
         "_listener",
         "_may_stay",
@@ -118,6 +120,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._listener: Listener | None = None
         self._headers: dict[bytes, bytes] = {}
+        self._header_names: tuple[bytes, ...] = ()
+        self._header_names_lower: list[bytes] = []
         self._status = 0
         self._head_bytes = 0
         self._head_pending = False
@@ -279,7 +283,12 @@ class Connection(asyncio.Protocol):
         """The head is whole; how the body ends follows from it (RFC 9112 section 6.3)."""
         self._status = self._parser.get_status_code()
         raw = self._raw_headers
-        self._headers = {name.lower(): value for name, value in raw.items()}
+        names = tuple(raw)
+        if names != self._header_names:
+            # A server names the same headers in the same order, answer after answer.
+            self._header_names = names
+            self._header_names_lower = [name.lower() for name in names]
+        self._headers = dict(zip(self._header_names_lower, raw.values(), strict=True))
         raw.clear()
         if self._status < 200:
             return

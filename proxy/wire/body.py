@@ -14,14 +14,6 @@ _TEXT = msgspec.json.Decoder(str)
 _WHOLE = msgspec.json.Decoder(int)
 _SPACE = b" \t\r\n"
 _LIST = ord("[")
-_OPENINGS = {
-    name: b'"%b":' % name.encode()
-    for name in (
-        *("model", "messages", "max_tokens", "stream", "system", "tools", "tool_choice"),
-        *("thinking", "metadata", "temperature", "output_config", "context_management"),
-    )
-}
-"""How the fields that clients send most begin."""
 
 
 class Body:
@@ -59,21 +51,18 @@ class Body:
 
     def _span_if_compact(self) -> tuple[int, int] | None:
         """The walk for a body without space between its parts, as SDKs write it."""
-        raw = self.raw
         begin = end = 0
         at = 1
         for key, value in self.fields.items():
-            opening = _OPENINGS.get(key) or b'"%b":' % key.encode()
-            if not raw.startswith(opening, at):
-                return None
-            at += len(opening)
+            at += len(key) + 3
             size = len(value)
             if key == "model":
                 begin, end = at, at + size
             at += size + 1
         # No document with these members is shorter than the walk: when nothing is left but the
-        # brace, there was no room for a repeated key, and every value stands where it was met.
-        return (begin, end) if at == len(raw) else None
+        # brace, there was no room for a space, an escape or a repeated key, and every value stands
+        # where it was met. (A key that is not ASCII is longer than its characters: not compact.)
+        return (begin, end) if at == len(self.raw) else None
 
     def _span_if_spaced(self) -> tuple[int, int] | None:
         raw = self.raw
@@ -172,10 +161,10 @@ def _read_model(fields: dict[str, msgspec.Raw]) -> str:
 def _check_messages(messages: msgspec.Raw | None) -> None:
     if messages is None:
         raise _bad("messages: Field required")
-    text = memoryview(messages)
-    if text[0] != _LIST:
+    begin = memoryview(messages)[:17].tobytes()
+    if begin[0] != _LIST:
         raise _bad("messages: Input should be a valid list")
-    if text[1:17].tobytes().lstrip().startswith(b"]"):
+    if begin[1:].lstrip().startswith(b"]"):
         raise _bad("messages: at least one message is required")
 
 

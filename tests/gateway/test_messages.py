@@ -17,6 +17,7 @@ from proxy.gateway.means import Means, Route
 from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
+from proxy.ledger.credits import Forecast
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
 from proxy.wire.http import Origin
@@ -245,7 +246,7 @@ async def test_a_call_holds_what_it_will_probably_take():
     house.ask(body)
     ticket = house.desk.tickets[-1]
     tokens = len(body) // 4
-    assert ticket.forecast == (tokens * 1_000 + 10 * 5_000, tokens)
+    assert ticket.forecast == Forecast(tokens * 1_000 + 10 * 5_000, tokens)
     assert ticket.asked == "haiku" and ticket.settled is None
 
 

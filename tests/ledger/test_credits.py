@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from proxy.domain.entry import Outcome
 from proxy.domain.model import Model, Rates
@@ -13,6 +13,8 @@ from proxy.domain.usage import Usage
 from proxy.ledger.credits import (
     MICRO_PER_CREDIT,
     OUTPUT_TOKENS_ASSUMED,
+    Charge,
+    Forecast,
     forecast,
     is_charged,
     price,
@@ -79,7 +81,7 @@ def test_each_class_of_tokens_has_its_own_rate() -> None:
         cache_write_1h_tokens=10**6,
         cache_read_tokens=10**8,
     )
-    assert price(usage, rates) == (1_107_050_200, 3_000, 0)
+    assert price(usage, rates) == Charge(1_107_050_200, 3_000, 0)
 
 
 def test_one_token_at_one_credit_per_million_is_one_micro_credit() -> None:
@@ -94,12 +96,12 @@ def test_thinking_is_not_counted_beside_the_output_it_is_part_of() -> None:
 
 @pytest.mark.parametrize(("fee", "micro"), [(10, 30_000_000), (0, 0), (3, 9_000_000)])
 def test_searches_cost_their_fee_each(fee: int, micro: int) -> None:
-    assert price(Usage(web_searches=3), Rates(), fee) == (0, 0, micro)
+    assert price(Usage(web_searches=3), Rates(), fee) == Charge(0, 0, micro)
 
 
 def test_without_rates_only_searches_cost() -> None:
     usage = Usage(input_tokens=5, output_tokens=6, web_searches=1)
-    assert price(usage, None) == (0, 0, 10_000_000)
+    assert price(usage, None) == Charge(0, 0, 10_000_000)
 
 
 @given(USAGES, USAGES, RATES)
@@ -116,8 +118,9 @@ def test_the_price_of_two_usages_is_the_sum_of_their_prices(
         one.web_searches + other.web_searches,
     )
     together, first, second = price(both, rates), price(one, rates), price(other, rates)
-    assert together == tuple(a + b for a, b in zip(first, second, strict=True))
-    assert all(type(part) is int and part >= 0 for part in together)
+    parts = astuple(together)
+    assert parts == tuple(a + b for a, b in zip(astuple(first), astuple(second), strict=True))
+    assert all(type(part) is int and part >= 0 for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +155,9 @@ def test_who_pays_depends_on_how_it_ended(outcome: Outcome, began: bool, charged
 def test_a_forecast_is_modest_and_bounded(
     body_bytes: int, max_tokens: int, credits: int, input_tokens: int
 ) -> None:
-    assert forecast(body_bytes, max_tokens, MODEL) == (credits, input_tokens)
+    assert forecast(body_bytes, max_tokens, MODEL) == Forecast(credits, input_tokens)
 
 
 def test_a_forecast_without_rates_holds_no_credits() -> None:
     free = replace(MODEL, rates=None)
-    assert forecast(400, 10, free) == (0, 100)
+    assert forecast(400, 10, free) == Forecast(0, 100)
