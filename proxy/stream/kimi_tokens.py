@@ -12,11 +12,9 @@ import re
 import msgspec
 
 MARK = "<|tool_call"
-_CALL = re.compile(
-    r"<\|tool_call_begin\|>\s*([^<]*?)\s*<\|tool_call_argument_begin\|>(.*?)"
-    r"(?:<\|tool_call_end\|>|<\|tool_calls_section_end\|>|\Z)",
-    re.DOTALL,
-)
+_BEGIN = "<|tool_call_begin|>"
+_ARGUMENTS = "<|tool_call_argument_begin|>"
+_ENDS = ("<|tool_call_end|>", "<|tool_calls_section_end|>")
 _TOKEN = re.compile(r"<\|[a-z_]+\|>")
 _ID = re.compile(r"(?:functions\.)?(.+?)(?::\d+)?", re.DOTALL)
 
@@ -70,13 +68,19 @@ class KimiTokens:
         held = "".join(self._held)
         self._held.clear()
         self.held_bytes = 0
+        beside, *begun = held.split(_BEGIN)
+        rest = [beside]
         found: list[LeakedCall] = []
-        for call_id, arguments in _CALL.findall(held):
-            name = _ID.fullmatch(call_id)
+        for call in begun:
+            call_id, mark, given = call.partition(_ARGUMENTS)
+            if not mark or "<" in call_id:
+                rest.append(call)
+                continue
+            name = _ID.fullmatch(call_id.strip())
             if name is None:
                 return None
-            found.append(LeakedCall(call_id, name[1], arguments.strip()))
-        rest = _TOKEN.sub("", _CALL.sub("", held)).strip()
-        if not cut_off and (rest or not found):
-            return None
-        return found
+            end = min([at for at in map(given.find, _ENDS) if at >= 0], default=len(given))
+            found.append(LeakedCall(call_id.strip(), name[1], given[:end].strip()))
+            rest.append(given[end:])
+        is_clean = not _TOKEN.sub("", "".join(rest)).strip()
+        return found if cut_off or (found and is_clean) else None

@@ -25,8 +25,9 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MADE_CHARS = 22
 
 
-def client_id(upstream_id: str, taken: Container[str]) -> str:
-    """The id the client sees; none of `taken`, which are ids as the client has them."""
+def client_id(upstream_id: str, taken: Container[str], first: int = 1) -> str:
+    """The id the client sees; none of `taken`, which are ids as the client has them. Numbers below
+    `first` are known to be taken."""
     if _FIT.fullmatch(upstream_id) and not upstream_id.startswith(WRAPPED):
         if upstream_id not in taken:
             return upstream_id
@@ -34,7 +35,7 @@ def client_id(upstream_id: str, taken: Container[str]) -> str:
         return wrapped
     stem = WRAPPED + _coded(upstream_id) + "_"
     size = len(stem) - len(WRAPPED)
-    for count in itertools.count(1):
+    for count in itertools.count(first):
         number = str(count)
         number = "0" * ((1 - size - len(number)) % 4) + number
         if stem + number not in taken:

@@ -28,6 +28,7 @@ class ToolSlots:
     False where nothing goes out before the end."""
 
     __slots__ = (
+        "_by_id",
         "_by_index",
         "_clear",
         "_cumulative",
@@ -38,6 +39,7 @@ class ToolSlots:
         "_places",
         "_recent",
         "_taken",
+        "_times",
         "_waiting",
         "_writer",
         "held_bytes",
@@ -67,6 +69,10 @@ class ToolSlots:
         self._recent: Slot | None = None
         self._places = 0
         self._taken: set[str] = set()
+        self._times: dict[str, int] = {}
+        """How often each id of theirs was given to a call."""
+        self._by_id: dict[tuple[int | None, str], Slot] = {}
+        """By index and id, and by the id alone."""
         self.held_bytes = 0
 
     @property
@@ -98,9 +104,8 @@ class ToolSlots:
         self._recent = slot
         if slot.at is DROPPED:
             return
-        if not slot.id and isinstance(call_id, str):
-            slot.id = call_id
-            self.held_bytes += len(call_id)
+        if not slot.id and call_id and isinstance(call_id, str):
+            self._identify(slot, call_id)
         if name and isinstance(name, str):
             self._name(slot, name)
         more = self._fragment(slot, arguments)
@@ -150,6 +155,7 @@ class ToolSlots:
     def forget(self) -> None:
         """Nothing of what waits will be said."""
         self._by_index.clear()
+        self._by_id.clear()
         self._waiting.clear()
         self._live = None
         self.held_bytes = 0
@@ -160,11 +166,7 @@ class ToolSlots:
         if index is not None:
             return self._slot_at(index, call_id)
         if call_id:
-            for slots in self._by_index.values():
-                for slot in slots:
-                    if slot.id == call_id:
-                        return slot
-            return self._new_slot(None, call_id)
+            return self._by_id.get((None, call_id)) or self._new_slot(None, call_id)
         recent = self._recent
         if recent is None or (named and recent.name and recent.is_whole):
             return self._new_slot(None, call_id)
@@ -177,16 +179,15 @@ class ToolSlots:
         current = slots[-1]
         if not call_id or not current.id or current.id == call_id:
             return current
-        for slot in slots:
-            if slot.id == call_id:
-                return slot
         # Some servers give every call the index 0: another id is another call.
-        return self._new_slot(index, call_id)
+        return self._by_id.get((index, call_id)) or self._new_slot(index, call_id)
 
     def _new_slot(self, index: int | None, call_id: str) -> Slot:
         is_first = index is not None and index not in self._by_index
         place = index if is_first and index is not None else self._places
-        slot = Slot(index, place, call_id)
+        slot = Slot(index, place, "")
+        if call_id:
+            self._identify(slot, call_id)
         self._places = max(self._places, place + 1)
         # Without an index it is found by its id: any key that no index has will do.
         key = index if index is not None else -1 - len(self._by_index)
@@ -197,6 +198,12 @@ class ToolSlots:
         else:
             bisect.insort(self._waiting, slot, key=_place)
         return slot
+
+    def _identify(self, slot: Slot, call_id: str) -> None:
+        slot.id = call_id
+        self.held_bytes += len(call_id)
+        for index in (slot.index, None):
+            self._by_id.setdefault((index, call_id), slot)
 
     def _fragment(self, slot: Slot, arguments: bytes) -> str:
         """The new arguments as text."""
@@ -256,7 +263,9 @@ class ToolSlots:
         if not self._taken:
             self._taken.update(self._expected.seen_tool_ids)
         if slot.id:
-            shown = client_id(slot.id, self._taken)
+            times = self._times.get(slot.id, 0)
+            self._times[slot.id] = times + 1
+            shown = client_id(slot.id, self._taken, max(times, 1))
         else:
             shown = made_id(self._message_id, self._writer.calls)
         self._taken.add(shown)

@@ -18,6 +18,8 @@ from proxy.wire.messages_request import Metadata, bad, is_null, read_optional, r
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _USER_CHARS_MAX = 64
+_STOPS_MAX = 256
+_STOP_CHARS_MAX = 1000
 _SESSION = re.compile(r"_session_([A-Za-z0-9-]{1,128})$", re.ASCII)
 _EMPTY = (b"null", b"[]", b"{}", b'""')
 
@@ -82,10 +84,18 @@ def write_sampling(body: Body, dialect: Dialect, *, thinks: bool) -> bytes:
 
 
 def read_stop_sequences(body: Body, *, counting: bool) -> tuple[str, ...]:
-    """`stop_sequences`; one of white space only is refused, as Anthropic does."""
+    """`stop_sequences`; one of white space only is refused, as Anthropic does, and so is more than
+    can be looked for in every bit of an answer."""
     stops = [] if counting else read_stops(body.fields.get("stop_sequences"))
-    if any(not stop.strip() for stop in stops):
-        raise bad("stop_sequences: each stop sequence must contain non-whitespace")
+    if len(stops) > _STOPS_MAX:
+        raise bad(f"stop_sequences: List should have at most {_STOPS_MAX} items")
+    for number, stop in enumerate(stops):
+        if not stop.strip():
+            raise bad("stop_sequences: each stop sequence must contain non-whitespace")
+        if len(stop) > _STOP_CHARS_MAX:
+            raise bad(
+                f"stop_sequences.{number}: String should have at most {_STOP_CHARS_MAX} characters"
+            )
     return tuple(stops)
 
 

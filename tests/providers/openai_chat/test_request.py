@@ -159,3 +159,17 @@ def test_nesting_up_to_the_readers_limit_is_carried_or_refused(place: str) -> No
             else:
                 assert (made if isinstance(made, bytes) else made.body).startswith(b'{"model"')
     assert refused, "no depth was too much"
+
+
+@pytest.mark.parametrize(
+    ("stops", "words"),
+    [
+        (["END"] * 257, "stop_sequences: List should have at most 256 items"),
+        (["END", "x" * 1001], "stop_sequences.1: String should have at most 1000 characters"),
+    ],
+)
+def test_more_to_stop_at_than_can_be_looked_for_is_refused(stops: list[str], words: str) -> None:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    with pytest.raises(Fault) as caught:
+        ask(body | {"stop_sequences": stops})
+    assert caught.value.message == words
