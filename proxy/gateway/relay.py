@@ -72,6 +72,7 @@ class Relay:
         "_headers",
         "_heard",
         "_heard_s",
+        "_is_good",
         "_last",
         "_lessons",
         "_means",
@@ -119,6 +120,7 @@ class Relay:
         self._connection: Connection | None = None
         self._pipe: Pipe | None = None
         self._status = 0
+        self._is_good = False
         self._headers: dict[bytes, bytes] = {}
         self._collected: list[bytes] = []
         self._collected_bytes = 0
@@ -204,6 +206,7 @@ class Relay:
         """The provider answers."""
         self._heard = True
         self._status = status
+        self._is_good = 200 <= status < 300
         if self._tab is not None:
             named = headers.get(b"request-id") or headers.get(b"x-request-id") or b""
             self._tab.provider_request_id = named.decode("ascii", "replace")
@@ -218,10 +221,6 @@ class Relay:
                 return
         self._at = COLLECTING
         self._headers = headers
-
-    @property
-    def _is_good(self) -> bool:
-        return 200 <= self._status < 300
 
     def body_received(self, data: bytes) -> None:
         """The next bytes of the answer; the hot path of the whole program."""

@@ -56,6 +56,8 @@ class DirectWriter:
                 sent = os.writev(self._fd, pieces)
             except OSError:
                 sent = 0
+            if sent == sum(map(len, pieces)):
+                return
         transport = self._transport
         if transport is None:
             return
