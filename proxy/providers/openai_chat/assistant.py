@@ -44,7 +44,7 @@ class ToolCall(msgspec.Struct, gc=False):
 class Turn:
     """What one assistant message will say; several in a row are one while nobody calls."""
 
-    __slots__ = ("_serving", "calls", "number", "texts", "thoughts")
+    __slots__ = ("_items", "_serving", "_upstream_ids", "calls", "number", "texts", "thoughts")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -53,9 +53,13 @@ class Turn:
         self.thoughts = Thoughts([], [])
         self.calls: list[ToolCall] = []
         self._serving: dict[str, str] = {}
+        self._upstream_ids: set[str] = set()
+        self._items: list[msgspec.Raw] = []
+        """Of the message that is being added, once they are needed as they stand."""
 
     def add(self, content: msgspec.Raw, where: str, setting: Setting, gathered: Gathered) -> None:
         """The blocks of one message. Raises Fault for what cannot be read."""
+        self._items = []
         for number, block in enumerate(read_content(content, where)):
             match block.type:
                 case "text":
@@ -84,7 +88,9 @@ class Turn:
             self._searched(block)
         elif block.type.endswith("_tool_result") and block.tool_use_id:
             name = self._serving.get(block.tool_use_id, "A tool")
-            result = read_items(content, where)[number] if not block.content else block.content
+            if not block.content and not self._items:
+                self._items = read_items(content, where)
+            result = block.content or self._items[number]
             said = str(memoryview(result), "utf-8")[:_FOLDED_CHARS_MAX]
             self.texts.append(escaped(f"[{name} was run by the previous model: {said}]"))
         else:
@@ -108,8 +114,9 @@ class Turn:
             arguments = b"{}"
         gathered.call_ids.add(client)
         upstream = provider_id(client, setting.dialect)
-        if any(call.upstream == upstream for call in self.calls):
+        if upstream in self._upstream_ids:
             upstream = hashed_id(f"{client} {len(self.calls)}", setting.dialect)
+        self._upstream_ids.add(upstream)
         self.calls.append(ToolCall(client, upstream, gathered.names.upstream(name), arguments))
 
     def write(self, setting: Setting, *, last: bool) -> list[bytes]:

@@ -19,7 +19,6 @@ from proxy.wire.messages_request import (
     is_text,
     json_text,
     read_content,
-    read_items,
     read_source,
     text_of,
 )
@@ -58,9 +57,8 @@ def user_parts(
             )
 
 
-def raw_block(content: msgspec.Raw, number: int, where: str) -> Text:
+def raw_block(item: msgspec.Raw) -> Text:
     """The block as the JSON it is: for states that only the client's own tools understand."""
-    item = read_items(content, where)[number]
     return Text(escaped(str(memoryview(item), "utf-8")))
 
 

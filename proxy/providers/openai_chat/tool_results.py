@@ -16,6 +16,7 @@ from proxy.wire.messages_request import (
     is_true,
     json_text,
     read_content,
+    read_items,
     text_of,
 )
 
@@ -36,6 +37,7 @@ def read_result(block: Block, where: str, setting: Setting) -> Result:
     """The result in `block`, which stands at `where`."""
     parts: list[Part] = []
     references: list[str] = []
+    items: list[msgspec.Raw] = []
     content = block.content
     if content and is_text(content):
         parts.append(Text(json_text(content, where)))
@@ -45,7 +47,8 @@ def read_result(block: Block, where: str, setting: Setting) -> Result:
             if item.type == "tool_reference":
                 references.append(text_of(item.tool_name, f"{path}.tool_name"))
             if item.type == "browser_state":
-                parts.append(raw_block(content, number, f"{where}.content"))
+                items = items or read_items(content, f"{where}.content")
+                parts.append(raw_block(items[number]))
             else:
                 parts += user_parts(item, path, setting, current=False)
     if block.is_error and is_true(block.is_error):
