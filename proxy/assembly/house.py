@@ -32,6 +32,7 @@ from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
 from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.office import office_stores
+from proxy.assembly.search import Searches
 from proxy.assembly.suppliers import Suppliers
 from proxy.auth.gate import Gate
 from proxy.catalog.calibration import Calibration
@@ -46,6 +47,7 @@ from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
+from proxy.gateway.search_turns import SearchTurns
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
@@ -158,10 +160,12 @@ class House:
             keys_cached_max=settings.auth.keys_cached_max,
             furnish=self._with_mapping,
         )
+        self._searches = Searches(settings, self._environ, storage.hash_secret)
         self._suppliers = Suppliers(
             settings.upstream,
             self._environ,
             ThinkingSeal([storage.hash_secret]),
+            self._searches.out_of,
             self._tasks,
             self._wheel,
         )
@@ -277,7 +281,12 @@ class House:
             search_fee_credits=settings.limits.search_fee_credits,
         )
         self._walk = Messages(
-            self._gate, self._shelf, self._suppliers.routes(settings), means, self._tasks
+            self._gate,
+            self._shelf,
+            self._suppliers.routes(settings),
+            means,
+            self._tasks,
+            self._searches.searching,
         )
         date = DateLine(time.time)
         self._wheel.watch(date)
@@ -384,6 +393,11 @@ class House:
             )
             self._metrics.journal_healthy = int(self._journal.healthy)
             self._metrics.learned = self._suppliers.learned(time.time())
+            if self._searches.service is not None:
+                counts = self._searches.service.counts
+                self._metrics.searches = dict(counts.outcomes)
+                self._metrics.searches_shared = counts.cached + counts.shared
+                self._metrics.search_service_credits = counts.credits
             if self.settings.server.workers > 1:
                 self._board.publish()
 
@@ -419,7 +433,16 @@ class House:
 
     def _trouble(self) -> list[str]:
         """What is wrong while requests are served from what is in memory."""
-        return [each for each in (self._storage_trouble, self._desk.trouble) if each]
+        return [
+            each
+            for each in (self._storage_trouble, self._desk.trouble, self._search_trouble)
+            if each
+        ]
+
+    @property
+    def _search_trouble(self) -> str:
+        service = self._searches.service
+        return "" if service is None else service.trouble
 
     def _exposition(self) -> bytes:
         total = self._board.total() if self.settings.server.workers > 1 else self._metrics
@@ -455,7 +478,7 @@ class House:
         if left:
             _LOG.warning("%d connections did not finish in time", left)
             for thing in self._wheel.watched():
-                if isinstance(thing, Relay):
+                if isinstance(thing, Relay | SearchTurns):
                     thing.house_stops()
             await self._listener.drain(UNWIND_S)
         await self._office.close()
@@ -464,6 +487,7 @@ class House:
         self._wheel.stop()
         await self._tasks.stop()
         self._suppliers.close()
+        await self._searches.close()
         try:
             await self._gate.flush_last_used()
         except Fault as fault:

@@ -9,6 +9,7 @@ from proxy.config.cautions import WIRES_AVAILABLE
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
+from proxy.domain.call import Call
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
@@ -19,6 +20,7 @@ from proxy.providers.openai_chat.provider import OpenAIChat
 from proxy.providers.provider import Provider
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.tunnel import proxy_for
+from proxy.wire.body import Body
 from proxy.wire.http import Origin, split_base_url
 from proxy.wire.seal import ThinkingSeal
 
@@ -36,6 +38,7 @@ class Suppliers:
         upstream: Upstream,
         environ: Mapping[str, str],
         seal: ThinkingSeal,
+        without_searches: Callable[[Call, Body], Body],
         tasks: Tasks,
         wheel: Wheel,
     ) -> None:
@@ -43,6 +46,7 @@ class Suppliers:
         self._upstream = upstream
         self._environ = environ
         self._seal = seal
+        self._without_searches = without_searches
         self._routes: dict[str, tuple[Route, ...]] = {}
         self._tasks = tasks
         self._wheel = wheel
@@ -127,7 +131,12 @@ class Suppliers:
                 seal=self._seal,
             )
         provider = Anthropic(
-            each.name, origin, prefix, credential=credential, event_bytes_max=bytes_max
+            each.name,
+            origin,
+            prefix,
+            credential=credential,
+            event_bytes_max=bytes_max,
+            without_searches=self._without_searches,
         )
         return lambda _: provider
 

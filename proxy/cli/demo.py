@@ -108,6 +108,7 @@ def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -
         example,
         server=replace(example.server, host=host, port=port, drain_timeout_s=2),
         observability=replace(example.observability, log="console"),
+        web_search=replace(example.web_search, enabled=True, base_url=upstream, api_key=""),
         providers=tuple(players.values()),
         models=tuple(models),
     )

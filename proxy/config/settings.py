@@ -128,6 +128,16 @@ class WebSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its key, as `env:NAME` or `file:PATH`."""
     when_disabled: Literal["auto", "error", "message"] = "auto"
     """What a request for a search gets while it is off."""
+    api_version: Literal["v2", "v1"] = "v2"
+    """What the service speaks: Firecrawl's own v2, or v1 of older ones that one hosts oneself."""
+    results: Annotated[int, Meta(ge=1, le=10)] = 5
+    """Pages per search."""
+    deep: bool = False
+    """Have the pages themselves read, too: dearer and slower."""
+    concurrent_max: Count = 32
+    """Searches under way at a time, per process; more wait."""
+    cache_s: SecondsOrZero = 300.0
+    """How long the outcome of a search is kept for whoever asks the same; 0: not at all."""
 
 
 class Observability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

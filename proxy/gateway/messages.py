@@ -21,10 +21,17 @@ from proxy.domain.refusal import Refusal
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.gateway.relay import Relay
+from proxy.gateway.search_turns import SearchTurns
+from proxy.gateway.searching import Searching
 from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import Forecast, forecast
-from proxy.wire.body import Body, read_body
+from proxy.web_search.history import Retelling
+from proxy.web_search.hit import Sources
+from proxy.web_search.past_results import PastResults
+from proxy.web_search.tool import read_wish
+from proxy.web_search.when_off import refuse_if_off
+from proxy.wire.body import Body, read_body, with_fields
 from proxy.wire.http import Piece
 from proxy.wire.images import first_image
 
@@ -43,8 +50,10 @@ class Messages:
         routes: Mapping[str, Sequence[Route]],
         means: Means,
         tasks: Tasks,
+        searching: Searching,
     ) -> None:
         self.routes = routes
+        self.searching = searching
         self._gate = gate
         self._shelf = shelf
         self._means = means
@@ -173,6 +182,16 @@ class Messages:
         if is_count and not route.provider.counts:
             self._estimate(call, body, outlet, ticket)
             return
+        if route.provider.translates and not is_count:
+            try:
+                body, turns = self._with_search(call, body, routes, outlet, ticket)
+            except Fault as fault:
+                ticket.settle(0, 0)
+                self._refuse(call.arrival, outlet, fault, call.caller, body.model)
+                return
+            if turns is not None:
+                turns.begin()
+                return
         if route.provider.translates:
             # Before anything is leased or written down: what cannot be translated was not asked.
             call.message_id = self._means.new_message_id()
@@ -188,6 +207,36 @@ class Messages:
                 self._refuse(call.arrival, outlet, fault, call.caller, body.model)
                 return
         Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
+
+    def _with_search(
+        self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
+    ) -> tuple[Body, SearchTurns | None]:
+        """For a provider without a search of its own: the turns of a request that may search, else
+        its body, searches of its history told as calls of a tool. Raises Fault 400."""
+        searching = self.searching
+        wish = read_wish(body.fields)
+        if wish is None:
+            past = PastResults(call.caller.tenant_id, searching.seal, Sources())
+            messages = body.fields["messages"]
+            retold = Retelling(messages, past, marks=True).retell()
+            if len(retold) != len(messages) or retold != bytes(messages):
+                body = with_fields(body, {"messages": retold})
+            return body, None
+        if not searching.enabled:
+            refuse_if_off(wish, searching.when_off)
+        call.message_id = self._means.new_message_id()
+        turns = SearchTurns(
+            self._means,
+            searching,
+            self._tasks,
+            call,
+            body,
+            wish,
+            routes=routes,
+            outlet=outlet,
+            ticket=ticket,
+        )
+        return body, turns
 
     def _estimate(self, call: Call, body: Body, outlet: Outlet, ticket: Ticket) -> None:
         """The tokens of a request that nobody counts exactly."""

@@ -79,6 +79,11 @@ class Metrics(msgspec.Struct):
     learned: dict[str, int] = {}
     """Provider, model and field, parted by tabs, of what deployments refused and are not sent any
     more: in how many processes. Bounded by the deployments and the fields that can be learned."""
+    searches: dict[str, int] = {}
+    """Web searches by how they ended."""
+    searches_shared: int = 0
+    """Those that nobody had to be asked for."""
+    search_service_credits: int = 0
     failovers: int = 0
     stale_retries: int = 0
     open_connections: int = 0
@@ -132,6 +137,10 @@ class Metrics(msgspec.Struct):
             self.refusals[key] = self.refusals.get(key, 0) + count
         for key, count in other.learned.items():
             self.learned[key] = self.learned.get(key, 0) + count
+        for key, count in other.searches.items():
+            self.searches[key] = self.searches.get(key, 0) + count
+        self.searches_shared += other.searches_shared
+        self.search_service_credits += other.search_service_credits
         self.failovers += other.failovers
         self.stale_retries += other.stale_retries
         self.open_connections += other.open_connections
@@ -196,6 +205,20 @@ class _Families(Collector):
         for key, count in metrics.learned.items():
             learned.add_metric(key.split("\t", 2), count)
         yield learned
+        searches = CounterMetricFamily(
+            "hatz_web_searches", "Web searches by outcome.", labels=["outcome"]
+        )
+        for key, count in metrics.searches.items():
+            searches.add_metric([key], count)
+        yield searches
+        yield _counter(
+            "hatz_web_searches_shared", "Searches answered from memory.", metrics.searches_shared
+        )
+        yield _counter(
+            "hatz_search_service_credits",
+            "Credits the search service took.",
+            metrics.search_service_credits,
+        )
         yield _counter("hatz_failovers", "Attempts moved to another deployment.", metrics.failovers)
         yield _counter(
             "hatz_stale_retries", "Repeats after a dead pooled connection.", metrics.stale_retries

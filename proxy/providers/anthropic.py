@@ -4,7 +4,7 @@ What is sent is `anthropic_request.py`'s. A refusal keeps the provider's wording
 match on it; what is about *our* credential becomes a 502.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -14,7 +14,7 @@ from proxy.domain.usage import Usage
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
-from proxy.wire.artefacts import without_artefacts
+from proxy.wire.artefacts import bears_artefacts, without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
@@ -38,10 +38,14 @@ class Anthropic:
         *,
         credential: tuple[str, str] | None,
         event_bytes_max: int,
+        without_searches: Callable[[Call, Body], Body],
     ) -> None:
+        """`without_searches` takes searches that the gateway made out of a conversation: their
+        tokens are ours, and Anthropic refuses them. Raises Fault 400 for altered ones."""
         self.name = name
         self.origin = origin
         self._event_bytes_max = event_bytes_max
+        self._without_searches = without_searches
         self._writer = RequestWriter(origin, prefix, credential)
 
     def __repr__(self) -> str:
@@ -49,9 +53,12 @@ class Anthropic:
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The client's body with the upstream's name of the model, under a head of ours; without
-        thinking of other models, whose signatures are ours (translation.md 4.1)."""
+        thinking of other models and searches of ours, whose seals Anthropic cannot know
+        (translation.md 4.1)."""
+        if bears_artefacts(body.raw):
+            body = self._without_searches(call, without_artefacts(body))
         return self._writer.written(
-            call, without_artefacts(body), upstream_model, forwarded_lines(call.arrival.headers)
+            call, body, upstream_model, forwarded_lines(call.arrival.headers)
         )
 
     def pipe(self, call: Call) -> Passthrough:

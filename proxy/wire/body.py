@@ -4,6 +4,8 @@ Opaque values stay `msgspec.Raw` views of the body: integers beyond 64 bits, key
 forms survive, and prompt-cache prefixes with them (translation.md D2).
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from proxy.domain.fault import Fault, Kind
@@ -123,6 +125,17 @@ def read_body(raw: bytes, *, needs_max_tokens: bool) -> Body:
             error_code="thread_unsupported_request",
         )
     return body
+
+
+def with_fields(body: Body, changes: Mapping[str, bytes]) -> Body:
+    """The body with top-level values exchanged or added; all others keep their bytes."""
+    pieces: list[bytes | memoryview] = []
+    for name, value in {**body.fields, **changes}.items():
+        pieces += (b",", msgspec.json.encode(name), b":", value)
+    pieces[:1] = [b"{"]
+    changed = read_body(b"".join([*pieces, b"}"]), needs_max_tokens=False)
+    changed.max_tokens = body.max_tokens
+    return changed
 
 
 def _bad(message: str) -> Fault:

@@ -23,11 +23,17 @@ TEXT_BLOCK = b'{"type":"text","text":""}'
 THINKING_BLOCK = b'{"type":"thinking","thinking":"","signature":""}'
 
 _encode = msgspec.json.encode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 def escaped(text: str) -> bytes:
     """`text` as it stands inside a JSON string. Raises UnicodeEncodeError for half a character."""
     return _encode(text)[1:-1]
+
+
+def unescaped(words: bytes) -> bytes:
+    """What `words`, as they stand inside a JSON string, say."""
+    return _decode_text(b'"%b"' % words).encode("utf-8", "replace")
 
 
 def message_start(message_id: str, model: str, usage: Usage) -> bytes:
@@ -121,3 +127,14 @@ def usage_document(usage: Usage, service_tier: str = "") -> bytes:
         written.append(b',"service_tier":%b' % _encode(service_tier))
     written.append(b"}")
     return b"".join(written)
+
+
+def whole_message(
+    message_id: str, model: str, blocks: list[bytes], stop: bytes, usage: bytes
+) -> bytes:
+    """A message as one JSON document; `stop` as in `message_delta`."""
+    details = b"" if b'"stop_details"' in stop else b',"stop_details":null'
+    return (
+        b'{"id":%b,"type":"message","role":"assistant","model":%b,"content":[%b],%b%b,"usage":%b}'
+        % (_encode(message_id), _encode(model), b",".join(blocks), stop, details, usage)
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.catalog.cupboard import Cupboard
 from proxy.upstream.firecrawl_search import FirecrawlAccount, FirecrawlCall
-from proxy.upstream.search_service import Searched, SearchLimits, SearchService, Way
+from proxy.upstream.search_carrier import SearchCarrier, Searched, SearchLimits, Way
 from proxy.upstream.side_calls import SideCalls, SideLimits
 from proxy.web_search.domains import Domain
 from proxy.web_search.firecrawl import SearchOptions
@@ -30,7 +30,7 @@ class Searcher:
         )
         self.calls = SideCalls(limits, configured=[base_url])
         kept: Cupboard[Found] = Cupboard(entries_max=100, ttl_s=30.0)
-        self.service = SearchService(
+        self.service = SearchCarrier(
             self.calls, SearchLimits(), memory=kept, clock=time.monotonic, sleep=self.sleep
         )
 

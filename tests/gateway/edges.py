@@ -381,6 +381,7 @@ class Scene:
                     "",
                     credential=("x-api-key", "secret"),
                     event_bytes_max=100_000,
+                    without_searches=lambda _, body: body,
                 ),
                 pool,
                 f"claude-haiku-{number}",

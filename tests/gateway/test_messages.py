@@ -15,11 +15,13 @@ from proxy.domain.fault import Fault, Kind, Source
 from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
+from proxy.gateway.searching import Searching
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import Forecast
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
+from proxy.web_search.tokens import SearchSeal
 from proxy.wire.http import Origin
 from tests.gateway.edges import MODEL, PATIENCE, Books, Client, Desk, Held, NoStore, Pool
 from tests.kit.journey import TEXT, ask, renamed, until
@@ -85,12 +87,24 @@ class House:
             counting=Counting(Calibration(NoStore())),
         )
         provider = Anthropic(
-            "p", Origin(False, "p.example", 80), "", credential=None, event_bytes_max=100_000
+            "p",
+            Origin(False, "p.example", 80),
+            "",
+            credential=None,
+            event_bytes_max=100_000,
+            without_searches=lambda _, body: body,
         )
         route = Route(provider, self.pool, "claude-haiku-4-5")
         self.shelf = Shelf((MODEL,), Switches())
         gate = Gate(self.keys, SECRET, keys_cached_max=10)
-        self.walk = Messages(gate, self.shelf, {MODEL.id: [route]}, means, self.tasks)
+        self.walk = Messages(
+            gate,
+            self.shelf,
+            {MODEL.id: [route]},
+            means,
+            self.tasks,
+            Searching(SearchSeal([SECRET]), "auto"),
+        )
 
     def ask(
         self, body: bytes, *, key: bytes = KEY, counts: bool = False, **headers: bytes

@@ -64,7 +64,14 @@ def make_provider(
     credential: tuple[str, str] | None = ("x-api-key", SECRET),
 ) -> Anthropic:
     origin, prefix = split_base_url(url)
-    return Anthropic("main", origin, prefix, credential=credential, event_bytes_max=1 << 20)
+    return Anthropic(
+        "main",
+        origin,
+        prefix,
+        credential=credential,
+        event_bytes_max=1 << 20,
+        without_searches=lambda _, body: body,
+    )
 
 
 def make_call(

@@ -10,13 +10,13 @@ import pytest
 
 from proxy.catalog.cupboard import Cupboard
 from proxy.upstream.firecrawl_search import FirecrawlAccount, FirecrawlCall
-from proxy.upstream.search_service import (
+from proxy.upstream.search_carrier import (
     RETRY_NEEDS_S,
     RequestSearches,
+    SearchCarrier,
     SearchCounts,
     Searched,
     SearchLimits,
-    SearchService,
     Way,
     wait_before_retry,
 )
@@ -68,7 +68,7 @@ class Stand:
         self.waits: list[float] = []
         self.clock_s = 1000.0
         self.calls = SideCalls(SIDE, configured=[firecrawl.url])
-        self.service = SearchService(
+        self.service = SearchCarrier(
             self.calls, limits, memory=memory, clock=lambda: self.clock_s, sleep=self.sleep
         )
         self.account = FirecrawlAccount(

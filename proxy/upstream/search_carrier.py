@@ -139,7 +139,7 @@ class SearchCounts(msgspec.Struct):
     """The search service's own."""
 
 
-class SearchService:
+class SearchCarrier:
     """All searches of one process. `clock` counts seconds, of whatever beginning."""
 
     def __init__(
@@ -269,7 +269,7 @@ class SearchService:
 class RequestSearches:
     """The searches of one request: no more than its share at a time."""
 
-    def __init__(self, service: SearchService) -> None:
+    def __init__(self, service: SearchCarrier) -> None:
         self._service = service
         self._turn = asyncio.Semaphore(service.limits.per_request_max)
 
