@@ -69,6 +69,7 @@ class ConfigChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beta_features: bool | UnsetType = UNSET
     mfa_required: bool | UnsetType = UNSET
     default_model_name: ModelName | UnsetType | None = UNSET
+    web_search: bool | UnsetType = UNSET
 
 
 class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

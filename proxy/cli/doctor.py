@@ -17,6 +17,7 @@ import msgspec
 from proxy.cli import premises
 from proxy.cli.finding import Finding, Level, fail, ok, warn
 from proxy.cli.provider_visit import trusted, visit
+from proxy.cli.search_visit import visit_search
 from proxy.config.cautions import WIRES_AVAILABLE, unresolved, warnings
 from proxy.config.load import ConfigProblems, load
 from proxy.config.settings import Settings
@@ -70,6 +71,8 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
     yield premises.open_files(settings)
     for finding in _not_in_this_release(settings):
         yield finding
+    for finding in await _web_search(settings):
+        yield finding
     for finding in await _providers(settings):
         yield finding
 
@@ -88,14 +91,18 @@ def _configuration(path: Path, settings: Settings) -> Iterator[Finding]:
 
 
 def _not_in_this_release(settings: Settings) -> Iterator[Finding]:
-    if settings.web_search.enabled:
-        seen = "switched on, but not available in this release"
-        yield warn("web search", seen, "write enabled = false under [web_search]")
-    else:
-        yield ok("web search", "switched off")
     if settings.observability.otlp_endpoint:
         seen = "otlp_endpoint is set, but not available in this release"
         yield warn("traces", seen, "read the counts from /metrics")
+
+
+async def _web_search(settings: Settings) -> list[Finding]:
+    if not settings.web_search.enabled:
+        return [ok("web search", "switched off")]
+    tls = trusted(settings.upstream)
+    if not isinstance(tls, ssl.SSLContext):
+        return []  # said with the providers
+    return await visit_search(settings, tls, os.environ)
 
 
 async def _providers(settings: Settings) -> list[Finding]:

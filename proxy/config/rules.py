@@ -196,7 +196,12 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         wire = table.get("wire")
         if wire in WIRES_BY_ADDRESS and not table.get("base_url"):
             yield path, f"`base_url` is missing: wire {wire} must be told where the provider is"
-    elif owner is WebSearch and table.get("enabled") is True and table.get("api_key") == "":
+    elif (
+        owner is WebSearch
+        and table.get("enabled") is True
+        and table.get("api_key") == ""
+        and table.get("base_url", WebSearch().base_url) == WebSearch().base_url
+    ):
         yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
     elif owner is Limits:
         yield from _ladder(table, path)

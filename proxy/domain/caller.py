@@ -42,4 +42,6 @@ class Caller(msgspec.Struct, frozen=True):
     role_id: str = ""
     allowed_models: frozenset[str] | None = None
     role_credits: int | None = None
+    web_search: bool = True
+    """Has the tenant web search, where the installation has it?"""
     terms: TenantTerms = TenantTerms()

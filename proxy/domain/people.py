@@ -44,6 +44,8 @@ class TenantConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beta_features: bool = False
     mfa_required: bool = False
     default_model_name: str | None = None
+    web_search: bool = True
+    """May its people search the web, where the installation can?"""
 
 
 class CreditPack(msgspec.Struct, frozen=True):

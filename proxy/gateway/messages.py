@@ -213,7 +213,7 @@ class Messages:
     ) -> tuple[Body, SearchTurns | None]:
         """For a provider without a search of its own: the turns of a request that may search, else
         its body, searches of its history told as calls of a tool. Raises Fault 400."""
-        searching = self.searching
+        searching = self.searching if call.caller.web_search else self.searching.off
         wish = read_wish(body.fields)
         if wish is None:
             past = PastResults(call.caller.tenant_id, searching.seal, Sources())

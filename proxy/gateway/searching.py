@@ -21,6 +21,11 @@ class Searching(msgspec.Struct, frozen=True):
     rounds_max: int = 10
 
     @property
+    def off(self) -> "Searching":
+        """The same for a tenant who has no search."""
+        return msgspec.structs.replace(self, account=None, service=None)
+
+    @property
     def enabled(self) -> bool:
         """Are searches made?"""
         return self.service is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from proxy.domain.caller import Caller
-from proxy.domain.people import ACTIVE, CREDIT, Actor, ApiKey
+from proxy.domain.people import ACTIVE, CREDIT, Actor, ApiKey, TenantConfig
 from proxy.domain.terms import Burst, Ladder, Pack, TenantTerms
 from proxy.storage.audit import audited
 from proxy.storage.changes import KEYS
@@ -33,7 +33,7 @@ _CALLER = (
     "SELECT k.id, k.expires_at, u.id, u.email, u.status, t.id, t.name, t.status,"
     " r.id, r.slug, r.permissions, r.disabled_models, r.user_credit_limit,"
     " p.monthly_credits, p.allowed_models, t.ladder, p.ladder, t.burst,"
-    " s.model_id, NULL, NULL, NULL"
+    " t.config, s.model_id, NULL, NULL, NULL"
     f"{_OWNER}"
     " JOIN tenants t ON t.id = u.tenant_id"
     " JOIN roles r ON r.id = u.role_id"
@@ -43,7 +43,7 @@ _CALLER = (
     " AND (s.scope = 'msp' OR (s.scope = 'tenant' AND s.scope_id = t.id)"
     " OR (s.scope = 'role' AND s.scope_id = r.id))"
     " WHERE k.digest = ? AND k.revoked_at IS NULL AND u.status <> 'Deleted'"
-    f" UNION ALL SELECT {', '.join(['NULL'] * 19)}, c.credits, c.valid_from, c.valid_until"
+    f" UNION ALL SELECT {', '.join(['NULL'] * 20)}, c.credits, c.valid_from, c.valid_until"
     f"{_OWNER}"
     " JOIN credit_packs c ON c.tenant_id = u.tenant_id"
     " WHERE k.digest = ? AND (c.valid_until IS NULL OR c.valid_until > ?)"
@@ -70,7 +70,7 @@ class Keys:
         params = (now_ms, digest, digest, now_ms - PACKS_KEPT_MS)
         rows = await self._database.fetch(_CALLER, params)
         of_caller = [row for row in rows if row[0] is not None]
-        packs = [Pack(*row[19:]) for row in rows if row[0] is None]
+        packs = [Pack(*row[20:]) for row in rows if row[0] is None]
         return _caller(of_caller, packs) if of_caller else None
 
     async def insert(
@@ -159,8 +159,8 @@ class Keys:
 def _caller(rows: list[Row], packs: list[Pack]) -> Caller:
     key_id, expires_at, user_id, email, user_status, tenant_id, tenant, tenant_status = rows[0][:8]
     role_id, role, permissions, disabled, role_credits = rows[0][8:13]
-    monthly_credits, allowed, tenants_ladder, packages_ladder, burst = rows[0][13:18]
-    switched_off = frozenset([row[18] for row in rows if row[18] is not None])
+    monthly_credits, allowed, tenants_ladder, packages_ladder, burst, config = rows[0][13:19]
+    switched_off = frozenset([row[19] for row in rows if row[19] is not None])
     ladder = tenants_ladder or packages_ladder
     return Caller(
         key_id=key_id,
@@ -182,4 +182,5 @@ def _caller(rows: list[Row], packs: list[Pack]) -> Caller:
             ladder=msgspec.json.decode(ladder, type=Ladder) if ladder else None,
             burst=msgspec.json.decode(burst, type=Burst) if burst else None,
         ),
+        web_search=msgspec.json.decode(config, type=TenantConfig).web_search,
     )

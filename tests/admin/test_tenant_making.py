@@ -75,6 +75,7 @@ async def test_a_template_gives_what_is_not_said(people: People) -> None:
             "beta_features": False,
             "mfa_required": True,
             "default_model_name": KIMI.id,
+            "web_search": True,
         }
 
 

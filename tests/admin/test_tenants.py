@@ -47,6 +47,7 @@ async def test_the_list_is_a_bare_array_of_the_documented_fields(people: People)
             "beta_features": False,
             "mfa_required": False,
             "default_model_name": None,
+            "web_search": True,
         },
         "disabled_model_names": [],
         "package_id": people.id("Starter"),
@@ -155,7 +156,11 @@ async def test_everything_of_a_tenant_can_be_changed_at_once(people: People) -> 
         "disabled_model_names": [KIMI.id],
         "ladder": [{"ratio": 1.0, "multiplier": 0.5}, {"ratio": 2.0}],
         "burst": burst,
-        "tenant_config": {"beta_features": True, "default_model_name": HAIKU_4_5.id},
+        "tenant_config": {
+            "beta_features": True,
+            "default_model_name": HAIKU_4_5.id,
+            "web_search": False,
+        },
     }
     changed = await people.done(PRIMARY, "PATCH", f"{PATH}/{people.id('acme')}", wish)
     assert changed["warnings"] == []
@@ -169,6 +174,7 @@ async def test_everything_of_a_tenant_can_be_changed_at_once(people: People) -> 
         "beta_features": True,
         "mfa_required": False,
         "default_model_name": HAIKU_4_5.id,
+        "web_search": False,
     }
     del changed["warnings"]
     assert changed == await people.done(PRIMARY, "GET", f"{PATH}/{people.id('acme')}")

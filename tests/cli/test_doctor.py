@@ -221,18 +221,62 @@ def test_a_secret_that_cannot_be_had_fails_and_names_the_variable(
 def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
     config = (
         "[server]\nport = 0\n"
-        '[web_search]\nenabled = true\napi_key = "env:MAIN_KEY"\n'
         '[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
         '[[providers]]\nname = "b"\nwire = "bedrock"\n'
     )
     status, found = examine(config)
     assert status == 0
-    for what in ("web search", "traces"):
-        [finding] = of(found, what)
-        assert finding.level is Level.WARN
-        assert "available in this release" in finding.seen
-        assert finding.remedy
+    [finding] = of(found, "traces")
+    assert finding.level is Level.WARN
+    assert "available in this release" in finding.seen
+    assert finding.remedy
     assert "wire bedrock is not available" in of(found, "configuration")[1].seen
+
+
+# ---------------------------------------------------------------- web search
+
+
+SEARCH = """
+[web_search]
+enabled = true
+base_url = "{address}"
+api_key = "env:MAIN_KEY"
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "said"),
+    [
+        (200, Level.OK, "key accepted"),
+        (401, Level.FAIL, "key refused (401)"),
+        (402, Level.FAIL, "used up"),
+        (404, Level.OK, "of its own kind"),
+        (500, Level.WARN, "it answers 500"),
+    ],
+)
+def test_the_search_service_is_asked_for_its_account(
+    examine: Doctor, provider: Provider, status: int, level: Level, said: str
+) -> None:
+    provider.status = status
+    config = CONFIG.format(address=provider.address) + SEARCH.format(address=provider.address)
+    _, found = examine(config)
+    reached, judged = of(found, "web search")
+    assert reached.level is Level.OK
+    assert judged.level is level
+    assert said in judged.seen
+    asked = [path for path, headers in provider.asked if "authorization" in headers]
+    assert asked == ["/v2/team/credit-usage"]
+
+
+def test_a_search_service_that_is_not_there_is_a_failure(
+    examine: Doctor, provider: Provider
+) -> None:
+    nowhere = SEARCH.format(address=f"http://127.0.0.1:{closed_port()}")
+    status, found = examine(CONFIG.format(address=provider.address) + nowhere)
+    assert status == 1
+    [missed] = of(found, "web search")
+    assert missed.level is Level.FAIL
+    assert "no answer" in missed.seen
 
 
 # ---------------------------------------------------------------- storage and journal

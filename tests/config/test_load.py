@@ -683,6 +683,11 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         load(tmp_path, NO_ENVIRON)
 
 
+def test_a_search_service_of_ones_own_needs_no_key() -> None:
+    text = '[web_search]\nenabled = true\nbase_url = "http://10.0.0.7:3002"\napi_key = ""\n'
+    assert parse(text, NO_ENVIRON).web_search.enabled
+
+
 CHAT = """
 [[providers]]
 name = "kimi"
