@@ -139,6 +139,7 @@ def _ask(body: dict[str, object], tokens_max: int | None) -> Ask:
         ),
         schema=_schema(body),
         has_tools=bool(tools),
+        only_tool=text(tools[0].get("name")) if len(tools) == 1 else "",
         tools_allowed=choice.get("type") != "none",
         parallel_tools=choice.get("disable_parallel_tool_use") is not True,
         forced_tool=_forced_tool(choice, tools),

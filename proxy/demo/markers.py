@@ -52,6 +52,7 @@ _ALL = (
     _CACHED,
     _INTERLEAVE,
 )
+_SEARCH = re.compile(r"\s*Perform a web search for the query:[ \t]*([^\n]+)")
 # Only what decides where a JSON object ends.
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
 
@@ -105,6 +106,13 @@ def read_markers(written: str) -> Markers:
         cached=_number(_CACHED, rest, TOKENS_MAX) or 0,
         interleave=_INTERLEAVE.search(rest) is not None,
     )
+
+
+def asked_search(written: str) -> str:
+    """What Claude Code wants searched in the side request of its WebSearch tool; empty if this is
+    none. Every real model answers it with a search."""
+    asked = _SEARCH.match(_REMINDER.sub(" ", written))
+    return asked[1].strip() if asked else ""
 
 
 def _without_markers(written: str) -> str:

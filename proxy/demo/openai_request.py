@@ -105,6 +105,7 @@ def _ask(body: dict[str, object], vendor: Vendor) -> Ask:
         ),
         schema=_schema(body),
         has_tools=bool(tools),
+        only_tool=text(tools[0].get("name")) if len(tools) == 1 else "",
         tools_allowed=body.get("tool_choice") != "none",
         parallel_tools=body.get("parallel_tool_calls") is not False,
         forced_tool=_forced_tool(body.get("tool_choice"), hint, tools),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from proxy.demo.markers import Call, Markers, read_markers
+from proxy.demo.markers import Call, Markers, asked_search, read_markers
 from proxy.demo.refusal import Refusal
 from proxy.demo.schema_fill import fill
 
@@ -29,6 +29,7 @@ THOUGHT = "The user wants to see me think. This is the demo model, so one short 
 BEFORE_CALL = "Calling a tool."
 AFTER_RESULT = "That is all the demo model needed to know."
 QUOTED_CHARS_MAX = 200
+SEARCH_TOOL = "web_search"
 
 _WORD = re.compile(r"\s*\S+(?:\s+\Z)?")
 _ARGUMENT_PIECE_CHARS = 12
@@ -72,7 +73,8 @@ class ForcedTool:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request comes down to. `tokens_max` None is no limit; `schema` None is free text."""
+    """What a request comes down to. `tokens_max` None is no limit; `schema` None is free text;
+    `only_tool` is the name of the tool where there is one."""
 
     text: str = ""
     tool_results: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Ask:
     stop_sequences: tuple[str, ...] = ()
     schema: object = None
     has_tools: bool = False
+    only_tool: str = ""
     tools_allowed: bool = True
     parallel_tools: bool = True
     forced_tool: ForcedTool | None = None
@@ -229,6 +232,9 @@ def _calls(ask: Ask, markers: Markers) -> tuple[Call, ...]:
     # title) which only quotes the user's CALL.
     if markers.calls and (ask.schema is None or ask.has_tools):
         return markers.calls if ask.parallel_tools else markers.calls[:1]
+    query = asked_search(ask.text)
+    if query and ask.only_tool == SEARCH_TOOL and not ask.tool_results:
+        return (Call(SEARCH_TOOL, msgspec.json.encode({"query": query}).decode()),)
     if ask.forced_tool and not ask.tool_results:
         filled = fill(ask.forced_tool.schema)
         return (Call(ask.forced_tool.name, msgspec.json.encode(filled).decode()),)

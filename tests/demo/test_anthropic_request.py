@@ -160,7 +160,7 @@ def test_the_last_user_message_decides(
         ({"thinking": {"type": "adaptive", "display": "updates"}}, Ask(thinking=Thinking.SHOWN)),
         ({"thinking": {"type": "adaptive", "display": "omitted"}}, Ask(thinking=Thinking.OMITTED)),
         ({"thinking": {"type": "disabled"}}, Ask()),
-        ({"tools": [TOOL]}, Ask(has_tools=True)),
+        ({"tools": [TOOL]}, Ask(has_tools=True, only_tool="weather")),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, Ask()),
         ({"tool_choice": {"type": "none"}}, Ask(tools_allowed=False)),
         (
@@ -169,13 +169,17 @@ def test_the_last_user_message_decides(
         ),
         (
             {"tools": [TOOL], "tool_choice": {"type": "any"}},
-            Ask(has_tools=True, forced_tool=ForcedTool("weather", SCHEMA)),
+            Ask(has_tools=True, only_tool="weather", forced_tool=ForcedTool("weather", SCHEMA)),
         ),
         (
             {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "weather"}},
-            Ask(has_tools=True, forced_tool=ForcedTool("weather", SCHEMA)),
+            Ask(has_tools=True, only_tool="weather", forced_tool=ForcedTool("weather", SCHEMA)),
         ),
-        ({"tools": [TOOL], "tool_choice": {"type": "tool", "name": "x"}}, Ask(has_tools=True)),
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "x"}},
+            Ask(has_tools=True, only_tool="weather"),
+        ),
+        ({"tools": [TOOL, {**TOOL, "name": "other"}]}, Ask(has_tools=True)),
         (
             {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
             Ask(schema=SCHEMA),
@@ -191,6 +195,7 @@ def test_wishes_are_read(changes: dict[str, Any], ask: Ask) -> None:
         found.stop_sequences,
         found.thinking,
         found.has_tools,
+        found.only_tool,
         found.tools_allowed,
         found.parallel_tools,
         found.forced_tool,
@@ -199,6 +204,7 @@ def test_wishes_are_read(changes: dict[str, Any], ask: Ask) -> None:
         ask.stop_sequences,
         ask.thinking,
         ask.has_tools,
+        ask.only_tool,
         ask.tools_allowed,
         ask.parallel_tools,
         ask.forced_tool,

@@ -7,6 +7,7 @@ from proxy.demo.markers import (
     WORDS_MAX,
     Call,
     Markers,
+    asked_search,
     read_markers,
 )
 
@@ -83,3 +84,18 @@ def test_words_before_a_call_are_noticed_but_markers_are_no_words(
 
 def test_the_number_of_calls_is_bounded() -> None:
     assert len(read_markers("CALL:a:{} END " * 40).calls) == CALLS_MAX
+
+
+@pytest.mark.parametrize(
+    ("written", "query"),
+    [
+        ("Perform a web search for the query: the moon ", "the moon"),
+        ("<system-reminder>x</system-reminder>\nPerform a web search for the query: moon", "moon"),
+        ("Perform a web search for the query: moon\nBe brief.", "moon"),
+        ("Please perform a web search for the query: moon", ""),
+        ("Perform a web search for the query:", ""),
+        ("hi", ""),
+    ],
+)
+def test_what_claude_code_wants_searched_is_read(written: str, query: str) -> None:
+    assert asked_search(written) == query

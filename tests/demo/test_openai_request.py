@@ -82,19 +82,27 @@ SHOWN = Ask(text="hi", thinking=Thinking.SHOWN)
         ({"max_tokens": 5, "max_completion_tokens": 4}, {"tokens_max": 4}),
         ({"stop": "a"}, {"stop_sequences": ("a",)}),
         ({"stop": ["a", "b"]}, {"stop_sequences": ("a", "b")}),
-        ({"tools": [TOOL]}, {"has_tools": True}),
+        ({"tools": [TOOL]}, {"has_tools": True, "only_tool": "weather"}),
         ({"tool_choice": "none"}, {"tools_allowed": False}),
         ({"parallel_tool_calls": False}, {"parallel_tools": False}),
         (
             {"tools": [TOOL], "tool_choice": "required"},
-            {"has_tools": True, "forced_tool": ForcedTool("weather", SCHEMA)},
+            {
+                "has_tools": True,
+                "only_tool": "weather",
+                "forced_tool": ForcedTool("weather", SCHEMA),
+            },
         ),
         (
             {
                 "tools": [TOOL],
                 "tool_choice": {"type": "function", "function": {"name": "weather"}},
             },
-            {"has_tools": True, "forced_tool": ForcedTool("weather", SCHEMA)},
+            {
+                "has_tools": True,
+                "only_tool": "weather",
+                "forced_tool": ForcedTool("weather", SCHEMA),
+            },
         ),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},

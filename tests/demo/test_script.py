@@ -256,3 +256,26 @@ def test_a_window_holds_prompt_and_answer(
     found = overflow(Ask(text=text, tokens_max=tokens_max), input_tokens)
     assert found == too_much
     assert found is None or found.prompt_fits is (input_tokens <= 100)
+
+
+SEARCH = "Perform a web search for the query: the moon"
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (Ask(text=SEARCH, only_tool="web_search"), [("tool", '{"query":"the moon"}')]),
+        (Ask(text="hi", only_tool="web_search"), [("text", ORDINARY)]),
+        (Ask(text=SEARCH), [("text", ORDINARY)]),
+        (Ask(text=SEARCH, only_tool="web_search", tools_allowed=False), [("text", ORDINARY)]),
+    ],
+)
+def test_a_side_request_for_a_search_is_answered_with_one(
+    ask: Ask, expected: list[tuple[str, str]]
+) -> None:
+    assert said(reply_to(ask)) == expected
+
+
+def test_after_its_search_a_side_request_is_answered_with_what_was_found() -> None:
+    reply = reply_to(Ask(text=SEARCH, only_tool="web_search", tool_results=("A moon.",)))
+    assert "A moon." in said(reply)[0][1]
