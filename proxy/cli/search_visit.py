@@ -1,5 +1,7 @@
-"""One visit to the search service: can it be reached, does it take our key? Asks for what is
-left of the account, which costs nothing; a service of one's own has no such thing and is only reached.
+"""One visit to the search service: can it be reached, does it take our key?
+
+Asks for what is left of the account, which costs nothing; a service of one's own has no such thing
+and is only reached.
 """
 
 import ssl

@@ -77,7 +77,7 @@ TRAPS: dict[int, list[str]] = {
     ],
     51: ["faults/overflow_openai", "faults/overflow_mantle"],
     52: [f"{ASKED}/top_system_attribution"],
-    53: [f"{ASKED}/tools_web_search_alone"],
+    53: ["search_loop/one_search", "search_loop/mixed_turn"],
     54: [f"{ASKED}/assistant_arguments_bytes", f"{CHAT}/surrogates_torn"],
     55: ["wire/test_token_estimate.py::test_any_bytes_have_an_estimate"],
     56: [f"{CHAT}/annotations_of_azure"],

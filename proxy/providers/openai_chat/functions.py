@@ -14,7 +14,6 @@ from proxy.providers.openai_chat.schema_subset import is_strict
 from proxy.providers.openai_chat.setting import Gathered, Setting
 from proxy.wire.messages_request import (
     Tool,
-    ToolChoice,
     bad,
     is_null,
     is_true,
@@ -22,13 +21,9 @@ from proxy.wire.messages_request import (
     text_of,
 )
 
-WEB_SEARCH = "web_search_"
-SEARCH_NOT_ENABLED = (
-    "Web search is not enabled for this gateway. "
-    "Ask your administrator to enable Anthropic gateway web search."
-)
-"""Claude Code shows it to the user (translation.md 9.1)."""
-_LEFT_OUT = (WEB_SEARCH, "tool_search_tool_")
+_LEFT_OUT = ("web_search_", "tool_search_tool_")
+"""The first is there only while tokens are counted: a request that may search has a function of
+ours in its place (`gateway/search_turns.py`)."""
 _PLACEHOLDER = "DeferredToolPlaceholder"
 """Claude Code's stand-in for tools not loaded yet; nobody can call it (client-contract.md 6)."""
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}", re.ASCII)
@@ -44,12 +39,8 @@ class Tools(msgspec.Struct, gc=False):
     descriptions: list[bytes]
 
 
-def translate_tools(
-    tools: list[Tool], choice: ToolChoice | None, setting: Setting, gathered: Gathered
-) -> Tools:
+def translate_tools(tools: list[Tool], setting: Setting, gathered: Gathered) -> Tools:
     """All tools that can be sent. Raises Fault 400 for those that would have to be."""
-    if not setting.counting:
-        _refuse_search(tools, choice)
     kept: list[tuple[int, Tool, str]] = []
     for number, tool in enumerate(tools):
         if _is_sent(tool, number, setting):
@@ -69,18 +60,6 @@ def translate_tools(
     for number, tool, name in kept:
         made.written.append(_function(tool, number, name, setting, gathered, made))
     return made
-
-
-def _refuse_search(tools: list[Tool], choice: ToolChoice | None) -> None:
-    """Searching is the whole point of the request, and we cannot (translation.md 9.1)."""
-    searches = [tool for tool in tools if (tool.type or "").startswith(WEB_SEARCH)]
-    if not searches:
-        return
-    forced = choice is not None and (
-        choice.type == "tool" and any(tool.name == choice.name for tool in searches)
-    )
-    if forced or len(searches) == len(tools):
-        raise bad(SEARCH_NOT_ENABLED)
 
 
 def _is_sent(tool: Tool, number: int, setting: Setting) -> bool:

@@ -86,7 +86,7 @@ def chat_request(
     gathered = Gathered(dialect.tool_name_chars_max)
     conversation = Conversation(setting, gathered)
     conversation.write(read_messages(fields["messages"]))
-    tools = translate_tools(said, choice_asked, setting, gathered)
+    tools = translate_tools(said, setting, gathered)
     choice = translate_choice(choice_asked, tools, bool(said), setting, gathered)
     if choice.hint and not conversation.prefilled:
         conversation.remind(choice.hint)
@@ -136,7 +136,7 @@ def counting_request(
     gathered = Gathered(dialect.tool_name_chars_max)
     conversation = Conversation(setting, gathered)
     conversation.write(read_messages(fields["messages"]))
-    tools = translate_tools(read_tools(fields.get("tools")), None, setting, gathered)
+    tools = translate_tools(read_tools(fields.get("tools")), setting, gathered)
     system = write_system(fields.get("system"), tools.descriptions, setting)
     return b"".join([*_head(upstream_model, system, conversation, tools.written), b"}"])
 
