@@ -6,7 +6,7 @@ import pytest
 
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
-from proxy.domain.people import Actor, User
+from proxy.domain.people import Actor, TenantConfig, User
 from proxy.domain.terms import Burst, Pack, Step, TenantTerms
 from proxy.storage.accounts import Accounts
 from proxy.storage.audit import Audit
@@ -125,6 +125,16 @@ async def test_models_switched_off_anywhere_above_the_user_are_off_for_them(home
     caller = await home.caller()
     assert caller is not None
     assert caller.disabled_models == {"off.everywhere", "off.tenant", "off.role", "off.list"}
+
+
+async def test_a_tenant_may_have_no_web_search(home: Home) -> None:
+    before = await home.caller()
+    assert before is not None and before.web_search
+    by = Actor("user_root", "root@example.com", 1_000)
+    off = TenantConfig(web_search=False)
+    await Tenants(home.database).change(home.user.tenant_id, by, config=off)
+    after = await home.caller()
+    assert after is not None and not after.web_search
 
 
 async def test_last_uses_are_noted_in_one_batch_and_never_turn_back(home: Home) -> None:
