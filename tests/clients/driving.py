@@ -71,6 +71,7 @@ def drive(client: str, gateway: Gateway, home: Path) -> Seen:
         "PYTHONPATH": str(folder_of(client)),
         "CLIENTS_NODE": str(CLIENTS / "node"),
         "GATEWAY_URL": gateway.url,
+        "GATEWAY_URL_SEARCHLESS": gateway.url_searchless,
         "GATEWAY_KEY": gateway.key,
         "GATEWAY_KEY_WRONG": gateway.key_wrong,
         "GATEWAY_KEY_MAPPED": gateway.key_mapped,

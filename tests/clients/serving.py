@@ -34,9 +34,20 @@ url = "sqlite:///gateway.db"
 ping_after_s = 1.0
 commit_after_s = 2.5
 
+[web_search]                           # the same process once more, as a search service
+enabled = {searches}
+base_url = "{upstream}"
+api_key = "env:DEMO_UPSTREAM_KEY"
+
 [[providers]]
 name = "demo"
 wire = "anthropic"
+base_url = "{upstream}"
+api_key = "env:DEMO_UPSTREAM_KEY"
+
+[[providers]]                          # Claude where it cannot search by itself
+name = "compat"
+wire = "anthropic_compat"
 base_url = "{upstream}"
 api_key = "env:DEMO_UPSTREAM_KEY"
 
@@ -69,17 +80,20 @@ deployments = [ {{ provider = "{provider}", model = "{native}" }} ]
 """  # noqa: E501  one table, one line
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
+CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
 MODELS = [
     ("anthropic.claude-opus-5-5", "Claude Opus 5.5", "opus", "2026-10-01"),
     ("anthropic.claude-sonnet-5-5", "Claude Sonnet 5.5", "sonnet", "2026-09-15"),
     ("anthropic.claude-haiku-5-5", "Claude Haiku 5.5", "haiku", "2026-10-10"),
     ("anthropic.claude-haiku-4-5", "Claude Haiku 4.5", "haiku", "2025-10-15"),
+    (CLAUDE_ELSEWHERE, "Claude Sonnet 4.6", "", "2026-02-17"),
     (KIMI, "Kimi K2 Thinking", "", "2025-11-06"),
     (GPT, "GPT 5.2", "", "2025-12-11"),
 ]
 FOREIGN = {  # developer, provider, whether it sees
     KIMI: ("Moonshot AI", "kimi", False),
     GPT: ("OpenAI", "gpt", True),
+    CLAUDE_ELSEWHERE: ("Anthropic", "compat", True),
 }
 
 
@@ -92,13 +106,16 @@ class Gateway:
     key_wrong: str
     key_mapped: str
     """Of a user whose `haiku` is Kimi."""
+    url_searchless: str
+    """Of another gateway, where web search is switched off."""
     upstream_url: str
     log: Path
 
 
 @contextmanager
 def serving(place: Path) -> Iterator[Gateway]:
-    """A gateway in front of a demo upstream, both on free ports, their files in `place`."""
+    """A gateway that searches and one that does not, in front of a demo upstream; all on free
+    ports, their files in `place`."""
     environment = {
         **os.environ,
         "DEMO_UPSTREAM_KEY": UPSTREAM_KEY,
@@ -110,34 +127,49 @@ def serving(place: Path) -> Iterator[Gateway]:
     demo = ["proxy.demo.upstream", "--port", "0", "--pace-ms", "0", "--die-with-parent"]
     with process(demo, place / "upstream.log", environment) as upstream:
         upstream_url = upstream.said("listening ")
-        (place / "gateway.toml").write_text(config(upstream_url))
-        config_file = ["--config", str(place / "gateway.toml")]
-        for email, secret in (("driver", "CLIENTS_KEY"), ("mapper", "CLIENTS_KEY_MAPPED")):
-            create = ["key", "create", *config_file, "--user", f"{email}@example.com"]
-            create += ["--secret", f"env:{secret}"]
-            made = subprocess.run(
-                [sys.executable, "-m", "proxy", *create],
-                cwd=place,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=START_TIME_MAX_S,
-            )
-            assert made.returncode == 0, made.stderr
-        port = free_port()
-        serve = ["proxy", "serve", *config_file, "--port", str(port)]
-        with process(serve, place / "gateway.log", environment) as gateway:
-            url = f"http://127.0.0.1:{port}"
+        searchless = place / "searchless"
+        searchless.mkdir()
+        with (
+            opened(place, config(upstream_url), environment) as (gateway, url),
+            opened(searchless, config(upstream_url, searches=False), environment) as (other, url_2),
+        ):
             gateway.answers(f"{url}/readyz")
+            other.answers(f"{url_2}/readyz")
             map_haiku_to_kimi(url)
             yield Gateway(
                 f"{url}/v1/anthropic",
                 KEY,
                 KEY_WRONG,
                 KEY_MAPPED,
+                f"{url_2}/v1/anthropic",
                 upstream_url,
                 place / "gateway.log",
             )
+
+
+@contextmanager
+def opened(
+    place: Path, written: str, environment: Mapping[str, str]
+) -> Iterator[tuple["Process", str]]:
+    """A gateway that begins to serve, with its keys, and its address."""
+    (place / "gateway.toml").write_text(written)
+    config_file = ["--config", str(place / "gateway.toml")]
+    for email, secret in (("driver", "CLIENTS_KEY"), ("mapper", "CLIENTS_KEY_MAPPED")):
+        create = ["key", "create", *config_file, "--user", f"{email}@example.com"]
+        create += ["--secret", f"env:{secret}"]
+        made = subprocess.run(
+            [sys.executable, "-m", "proxy", *create],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=START_TIME_MAX_S,
+        )
+        assert made.returncode == 0, made.stderr
+    port = free_port()
+    serve = ["proxy", "serve", *config_file, "--port", str(port)]
+    with process(serve, place / "gateway.log", environment) as gateway:
+        yield gateway, f"http://127.0.0.1:{port}"
 
 
 def map_haiku_to_kimi(url: str) -> None:
@@ -153,7 +185,7 @@ def map_haiku_to_kimi(url: str) -> None:
         assert reply.status == 200
 
 
-def config(upstream: str) -> str:
+def config(upstream: str, *, searches: bool = True) -> str:
     """The gateway's configuration file."""
     models = []
     for id, name, family, released in MODELS:
@@ -170,7 +202,8 @@ def config(upstream: str) -> str:
                 native=id.partition(".")[2] if id != GPT else GPT,
             )
         )
-    return CONFIG.format(upstream=upstream) + "".join(models)
+    head = CONFIG.format(upstream=upstream, searches=str(searches).lower())
+    return head + "".join(models)
 
 
 class Process:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.clients.driving import Seen
-from tests.clients.serving import GPT, KIMI
+from tests.clients.serving import CLAUDE_ELSEWHERE, GPT, KIMI
 
 HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
@@ -197,6 +197,45 @@ def test_a_foreign_stream_that_fails_midway_ends_in_one_error(
     assert len(heard["errors"]) == 1
     assert heard["errors"][0]["type"] in ("overloaded_error", "api_error")
     assert "finish:error" in heard["types"]
+
+
+# ------------------------------------------------------------------ web search
+
+searching = pytest.mark.parametrize("model", [KIMI, GPT, CLAUDE_ELSEWHERE])
+
+
+@searching
+@pytest.mark.parametrize("way", ["plain", "streamed", "second"])
+def test_its_web_search_tool_finds_sources_and_cites(seen: Seen, model: str, way: str) -> None:
+    result = seen["search"][model][way]
+    query = "the sun" if way == "second" else "the moon"
+    assert result["calls"] == [
+        {"name": "web_search", "input": {"query": query}, "by_provider": True}
+    ]
+    [pages] = result["results"]
+    assert [page["title"].partition(":")[0] for page in pages] == [query] * 5
+    found = [page["url"] for page in pages]
+    assert [source["url"] for source in result["sources"][:5]] == found
+    [cited] = result["cited"]
+    assert cited["url"] == found[0]
+    assert cited["text"].startswith(f"{query} was first described in")
+    assert result["finish"] == "stop"
+    assert result["model"] == model
+
+
+@searching
+def test_a_search_is_streamed_without_complaint(seen: Seen, model: str) -> None:
+    streamed = seen["search"][model]["streamed"]
+    assert streamed["errors"] == []
+    assert {"tool-call", "tool-result", "source", "finish:stop"} <= set(streamed["types"])
+    assert streamed["text"] == seen["search"][model]["plain"]["text"]
+
+
+@searching
+def test_the_conversation_goes_on_after_searches(seen: Seen, model: str) -> None:
+    third = seen["search"][model]["third"]
+    assert third["text"].startswith(GREETING)
+    assert (third["calls"], third["sources"]) == ([], [])
 
 
 # ------------------------------------------------------------------ errors

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.clients.driving import Seen
-from tests.clients.serving import GPT, KIMI, MODELS
+from tests.clients.serving import CLAUDE_ELSEWHERE, GPT, KIMI, MODELS
 
 HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
@@ -151,6 +151,50 @@ def test_an_agent_runs_on_the_same_model(seen: Seen) -> None:
     assert run["tools"] == ["Agent"]
     asked_for = {(e["model"], e["status"]) for e in run["exchanges"] if e["method"] == "POST"}
     assert asked_for == {(KIMI, 200)}
+    assert run["retries"] == []
+
+
+@pytest.mark.parametrize(
+    ("scene", "model"), [("kimi_search", KIMI), ("claude_search", CLAUDE_ELSEWHERE)]
+)
+def test_its_own_web_search_searches_through_us(seen: Seen, scene: str, model: str) -> None:
+    run = seen[scene]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["WebSearch"]
+    assert run["models"] == [model]
+    [report] = run["searches"]  # "Did 1 search" in the terminal
+    assert (report["query"], report["searchCount"]) == ("the moon", 1)
+    found, said = report["results"]
+    assert [page["title"][:9] for page in found["content"]] == ["the moon:"] * 5
+    assert said.startswith("The tool answered: Search results for")
+    [shown] = run["tool_results"]
+    for page in found["content"]:
+        assert json.dumps(page, separators=(",", ":")) in shown  # behind "Links: "
+    assert "https://forum.example.org/the-moon/1" in run["result"]
+    assert run["retries"] == []
+    # The turn, the side request that searches, and the turn with its result.
+    posts = [e for e in run["exchanges"] if e["method"] == "POST"]
+    assert [(e["model"], e["status"]) for e in posts] == [(model, 200)] * 3
+
+
+def test_a_search_that_fails_is_named_and_the_model_goes_on(seen: Seen) -> None:
+    run = seen["search_in_trouble"]
+    assert run["exit"] == 0, run["stderr"]
+    [report] = run["searches"]
+    assert report["results"][0] == "Web search error: unavailable"
+    assert "Web search error: unavailable" in run["result"]
+    assert run["retries"] == []
+
+
+def test_while_search_is_off_the_user_reads_whom_to_ask(seen: Seen) -> None:
+    run = seen["no_search"]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["searches"] == []
+    assert run["tool_results"] == [
+        "API Error: 400 Web search is not enabled for this gateway. "
+        "Ask your administrator to enable Anthropic gateway web search."
+    ]
+    assert "Ask your administrator" in run["result"]
     assert run["retries"] == []
 
 

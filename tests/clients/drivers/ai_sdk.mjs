@@ -22,6 +22,7 @@ globalThis.AI_SDK_LOG_WARNINGS = false;
 const HAIKU = "anthropic.claude-haiku-4-5";
 const OPUS = "anthropic.claude-opus-5-5";
 const FOREIGN = ["moonshot.kimi-k2-thinking", "gpt-5.2"];
+const SEARCHING = [...FOREIGN, "anthropic.claude-sonnet-4-6"];
 const RED_DOT =
   "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL" +
   "0Y4OHwAAAABJRU5ErkJggg==";
@@ -90,6 +91,27 @@ async function said(result) {
     output_tokens: usage.outputTokens,
     model: response.modelId,
     id: response.id,
+  };
+}
+
+// What an application sees of a search: who ran it, what was found, what the text cites.
+// The newer SDK has what was cited at the text, the older one among the sources.
+function searched({ content, sources, toolCalls, toolResults }) {
+  const atText = content
+    .flatMap(({ citations }) => citations ?? [])
+    .map(({ source, citedText }) => ({ url: source.url, text: citedText }));
+  const amongSources = sources
+    .filter(({ providerMetadata }) => providerMetadata?.anthropic?.citedText)
+    .map(({ url, providerMetadata }) => ({ url, text: providerMetadata.anthropic.citedText }));
+  return {
+    calls: toolCalls.map(({ toolName, input, providerExecuted }) => ({
+      name: toolName,
+      input,
+      by_provider: providerExecuted,
+    })),
+    results: toolResults.map(({ output }) => output),
+    sources: sources.map(({ url, title }) => ({ url, title })),
+    cited: [...atText, ...amongSources],
   };
 }
 
@@ -274,6 +296,43 @@ const scenes = {
       const parts = await heard(streamed);
       return { parsed: result.output, streamed: await streamed.output, errors: parts.errors };
     }),
+
+  // Searches that the gateway makes for models that cannot; the conversation goes on.
+  async search() {
+    const tools = {
+      web_search: createAnthropic({ apiKey: KEY }).tools.webSearch_20250305({ maxUses: 3 }),
+    };
+    const seen = {};
+    for (const name of SEARCHING) {
+      const asked = { model: modelOf(name), tools };
+      const messages = [{ role: "user", content: 'CALL:web_search:{"query":"the moon"} END' }];
+      const plain = await ai.generateText({ ...asked, messages });
+      const result = ai.streamText({ ...asked, messages });
+      const parts = await heard(result);
+      messages.push(...(await result.response).messages);
+      messages.push({ role: "user", content: 'CALL:web_search:{"query":"the sun"} END' });
+      const second = await ai.generateText({ ...asked, messages });
+      messages.push(...(await second.response).messages);
+      messages.push({ role: "user", content: "Thank you." });
+      const third = await ai.generateText({ ...asked, messages });
+      seen[name] = {
+        plain: { ...(await said(plain)), ...searched(plain) },
+        streamed: {
+          ...(await said(result)),
+          ...parts,
+          ...searched({
+            content: await result.content,
+            sources: await result.sources,
+            toolCalls: await result.toolCalls,
+            toolResults: await result.toolResults,
+          }),
+        },
+        second: { ...(await said(second)), ...searched(second) },
+        third: { ...(await said(third)), ...searched(third) },
+      };
+    }
+    return seen;
+  },
 
   async foreign_errors() {
     const onError = () => {};

@@ -2,11 +2,11 @@
 
     python claude_code.py PROGRAM [scene ...]
 
-GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG, GATEWAY_KEY_MAPPED come from the environment. Every run
-gets a home and a working directory of its own and an environment made from nothing, so that neither
-settings nor credentials of whoever runs the tests get in. Where it matters how often the client
-knocked, a witness stands between it and the gateway and writes down what passes. Standard library
-only.
+GATEWAY_URL, GATEWAY_URL_SEARCHLESS, GATEWAY_KEY, GATEWAY_KEY_WRONG, GATEWAY_KEY_MAPPED come from
+the environment. Every run gets a home and a working directory of its own and an environment made
+from nothing, so that neither settings nor credentials of whoever runs the tests get in. Where it
+matters how often the client knocked, a witness stands between it and the gateway and writes down
+what passes. Standard library only.
 """
 
 import base64
@@ -25,11 +25,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 URL = os.environ["GATEWAY_URL"]
+URL_SEARCHLESS = os.environ["GATEWAY_URL_SEARCHLESS"]
 KEY = os.environ["GATEWAY_KEY"]
 KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
 KEY_MAPPED = os.environ["GATEWAY_KEY_MAPPED"]
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
+CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
 RUN_TIME_MAX_S = 60
 RUNS_AT_ONCE = 2
 
@@ -128,6 +130,11 @@ def told(lines):
         "models": sorted({message["model"] for message in messages}),
         "blocks": [block["type"] for block in blocks],
         "tools": [block["name"] for block in blocks if block["type"] == "tool_use"],
+        "searches": [
+            line["tool_use_result"]
+            for line in lines
+            if line["type"] == "user" and "searchCount" in (line.get("tool_use_result") or ())
+        ],
         "tool_results": [block.get("content") for block in results],
         "model_asked": next(
             (line.get("model") for line in lines if line["type"] == "system"), None
@@ -215,6 +222,7 @@ class Witness:
 BASH = 'CALL:Bash:{"command":"echo hi-from-bash-$((40+2))","description":"Say hi"} END'
 TOKEN = {"ANTHROPIC_AUTH_TOKEN": KEY}
 
+SEARCH = 'CALL:WebSearch:{"query":"the moon"} END'
 READ = 'CALL:Read:{"file_path":"{work}/dot.png"} END'
 TWICE = f'{BASH} CALL:Bash:{{"command":"echo hi-again-$((40+3))","description":"Say hi"}} END'
 WEATHER = 'CALL:StructuredOutput:{"city":"Rome","degrees":3} END'
@@ -309,6 +317,29 @@ SCENES = {
         "prompt": "PAUSE 0.2 TRUNCATE",
         "flags": ("--model", GPT),
         "witnessed": True,
+        **TOKEN,
+    },
+    "kimi_search": {
+        "prompt": SEARCH,
+        "flags": ("--allowedTools", "WebSearch", "--model", KIMI),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "claude_search": {
+        "prompt": SEARCH,
+        "flags": ("--allowedTools", "WebSearch", "--model", CLAUDE_ELSEWHERE),
+        "witnessed": True,
+        **TOKEN,
+    },
+    "no_search": {
+        "prompt": SEARCH,
+        "flags": ("--allowedTools", "WebSearch", "--model", KIMI),
+        "ANTHROPIC_BASE_URL": URL_SEARCHLESS,
+        **TOKEN,
+    },
+    "search_in_trouble": {
+        "prompt": SEARCH.replace("the moon", "UNSUCCESSFUL moon"),
+        "flags": ("--allowedTools", "WebSearch", "--model", KIMI),
         **TOKEN,
     },
     "silence": {"prompt": "SLOW 5 PAUSE 3", **TOKEN},

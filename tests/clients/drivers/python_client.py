@@ -1,6 +1,7 @@
 """One version of the Python `anthropic` SDK: a client of it, what is asked, what is seen.
 
-GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG and UPSTREAM_URL come from the environment.
+GATEWAY_URL, GATEWAY_URL_SEARCHLESS, GATEWAY_KEY, GATEWAY_KEY_WRONG and UPSTREAM_URL come from the
+environment.
 """
 
 import functools
@@ -13,6 +14,7 @@ import anthropic
 import pydantic
 
 URL = os.environ["GATEWAY_URL"]
+URL_SEARCHLESS = os.environ["GATEWAY_URL_SEARCHLESS"]
 KEY = os.environ["GATEWAY_KEY"]
 KEY_WRONG = os.environ["GATEWAY_KEY_WRONG"]
 UPSTREAM = os.environ["UPSTREAM_URL"]
@@ -20,6 +22,7 @@ HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
+CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
 IS_NEW = int(anthropic.__version__.split(".")[0]) >= 2
 
 WEATHER = {

@@ -3,7 +3,7 @@
 Run with that SDK's folder on PYTHONPATH and the environment `python_client.py` tells of. Each scene
 writes down what an application would see; judging is the tests' work. One scene that fails
 unexpectedly is recorded as such and does not stop the others. Scenes of models on the OpenAI wire
-stand in `python_foreign.py`.
+stand in `python_foreign.py`, of web searches in `python_search.py`.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import traceback
 
 import anthropic
 import python_foreign
+import python_search
 from python_client import (
     HAIKU,
     IS_NEW,
@@ -363,7 +364,8 @@ def main():
     """Play every scene, or those named on the command line; print the document."""
     seen = {"version": anthropic.__version__}
     wanted = sys.argv[1:]
-    for name, scene in [*globals().items(), *vars(python_foreign).items()]:
+    everything = [globals(), vars(python_foreign), vars(python_search)]
+    for name, scene in [item for names in everything for item in names.items()]:
         if not name.startswith("scene_") or (wanted and name.removeprefix("scene_") not in wanted):
             continue
         try:

@@ -1,11 +1,12 @@
 // One version of `@anthropic-ai/sdk`: a client of it, what is asked, what is seen.
 //
-// GATEWAY_URL, GATEWAY_KEY, GATEWAY_KEY_WRONG and UPSTREAM_URL come from the environment;
+// GATEWAY_URL, GATEWAY_URL_SEARCHLESS, GATEWAY_KEY, GATEWAY_KEY_WRONG and UPSTREAM_URL come from the environment;
 // CLIENTS_NODE is the folder the SDKs are installed in, the first argument says which: new or old.
 
 import { pathToFileURL } from "node:url";
 
 const URL_ = process.env.GATEWAY_URL;
+export const URL_SEARCHLESS = process.env.GATEWAY_URL_SEARCHLESS;
 export const KEY = process.env.GATEWAY_KEY;
 export const KEY_WRONG = process.env.GATEWAY_KEY_WRONG;
 const UPSTREAM = process.env.UPSTREAM_URL;
@@ -24,6 +25,7 @@ export const HAIKU = "anthropic.claude-haiku-4-5";
 export const OPUS = "anthropic.claude-opus-5-5";
 export const KIMI = "moonshot.kimi-k2-thinking";
 export const GPT = "gpt-5.2";
+export const CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6";
 export const CITY = {
   type: "object",
   properties: { city: { type: "string" } },

@@ -31,6 +31,7 @@ import {
   WEATHER,
 } from "./typescript_client.mjs";
 import { foreignScenes } from "./typescript_foreign.mjs";
+import { searchScenes } from "./typescript_search.mjs";
 
 const wanted = process.argv.slice(3);
 
@@ -268,7 +269,7 @@ const scenes = {
 const manifest = new URL(`node_modules/sdk-${age}/package.json`, installed);
 const { version } = JSON.parse(readFileSync(manifest, "utf8"));
 const seen = { version };
-for (const [name, scene] of Object.entries({ ...scenes, ...foreignScenes })) {
+for (const [name, scene] of Object.entries({ ...scenes, ...foreignScenes, ...searchScenes })) {
   if (wanted.length && !wanted.includes(name)) continue;
   try {
     seen[name] = await scene();

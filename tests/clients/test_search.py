@@ -1,0 +1,174 @@
+"""Web searches that the gateway makes, through the official SDKs: to them they are Anthropic's own.
+
+Three models that cannot search by themselves: two of the OpenAI wire, and a Claude where it has no
+search. Each conversation has three turns, sent back as the SDK has them.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.clients.driving import Seen
+from tests.clients.serving import CLAUDE_ELSEWHERE, GPT, KIMI
+
+SDKS = ["python-new", "python-old", "typescript-new", "typescript-old"]
+NOT_ENABLED = (
+    "Web search is not enabled for this gateway. "
+    "Ask your administrator to enable Anthropic gateway web search."
+)
+
+every_sdk = pytest.mark.parametrize("seen", SDKS, indirect=True)
+python_sdks = pytest.mark.parametrize("seen", SDKS[:2], indirect=True)
+models = pytest.mark.parametrize("model", [KIMI, GPT, CLAUDE_ELSEWHERE])
+ways = pytest.mark.parametrize("way", ["plain", "streamed"])
+
+
+def blocks_of(message: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [block for block in message["content"] if block["type"] == kind]
+
+
+def shape_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The content without what is made anew each time: ids and what is sealed."""
+    [search_id] = [block["id"] for block in blocks_of(message, "server_tool_use")]
+
+    def bared(value: Any) -> Any:
+        if isinstance(value, dict):
+            sealed = ("encrypted_content", "encrypted_index")
+            return {
+                name: "sealed" if name in sealed else bared(part) for name, part in value.items()
+            }
+        if isinstance(value, list):
+            return [bared(part) for part in value]
+        return "the search" if value == search_id else value
+
+    shape: list[dict[str, Any]] = bared(message["content"])
+    return shape
+
+
+@every_sdk
+@models
+@ways
+def test_a_search_is_shown_with_its_result_and_cited(seen: Seen, model: str, way: str) -> None:
+    message = seen["search"][model][way]
+    thought = ["thinking"] if model == KIMI else []
+    assert [block["type"] for block in message["content"]] == [
+        *(*thought, "text", "server_tool_use", "web_search_tool_result"),
+        *(*thought, "text", "text"),
+    ]
+    assert message["model"] == model
+    assert message["stop_reason"] == "end_turn"
+    [call] = blocks_of(message, "server_tool_use")
+    [result] = blocks_of(message, "web_search_tool_result")
+    assert call["id"].startswith("srvtoolu_gw")
+    assert (call["name"], call["input"]) == ("web_search", {"query": "the moon"})
+    assert result["tool_use_id"] == call["id"]
+    assert len(result["content"]) == 5
+    for page in result["content"]:
+        assert set(page) == {"type", "url", "title", "encrypted_content", "page_age"}
+        assert page["encrypted_content"].startswith("GWc1.")
+    cited = blocks_of(message, "text")[1]
+    [citation] = cited["citations"]
+    assert citation["type"] == "web_search_result_location"
+    assert citation["url"] == result["content"][0]["url"]
+    assert citation["title"] == result["content"][0]["title"]
+    assert citation["encrypted_index"].startswith("GWc1.")
+    assert 0 < len(citation["cited_text"]) <= 150
+    assert "[[" not in "".join(block["text"] for block in blocks_of(message, "text"))
+
+
+@every_sdk
+@models
+def test_the_sdks_accumulator_makes_the_same_of_the_stream(seen: Seen, model: str) -> None:
+    played = seen["search"][model]
+    plain, streamed = played["plain"], played["streamed"]
+    assert shape_of(streamed) == shape_of(plain)
+    for name in ("input_tokens", "output_tokens", "server_tool_use"):
+        assert streamed["usage"][name] == plain["usage"][name]
+    assert played["events"].count("message_start") == 1
+    assert played["events"].count("message_stop") == 1
+
+
+@every_sdk
+@models
+@ways
+def test_every_round_and_the_search_are_in_the_usage(seen: Seen, model: str, way: str) -> None:
+    usage = seen["search"][model][way]["usage"]
+    assert usage["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 0}
+    # Both rounds: the second one alone has the pages in its prompt.
+    assert usage["input_tokens"] > 600
+    assert usage["output_tokens"] > 40
+
+
+@python_sdks
+@models
+def test_the_parts_are_of_the_sdks_own_types(seen: Seen, model: str) -> None:
+    for way in ("plain", "streamed", "second"):
+        message = seen["search"][model][way]
+        assert {"ServerToolUseBlock", "WebSearchToolResultBlock"} < set(message["classes"])
+        assert message["classes_of_citations"] == ["CitationsWebSearchResultLocation"]
+
+
+# ------------------------------------------------------------------ the turns after it
+
+
+@every_sdk
+@models
+def test_the_conversation_goes_on_for_a_second_and_a_third_turn(seen: Seen, model: str) -> None:
+    played = seen["search"][model]
+    [call] = blocks_of(played["second"], "server_tool_use")
+    assert call["input"] == {"query": "the sun"}
+    [result] = blocks_of(played["second"], "web_search_tool_result")
+    assert [page["title"][:7] for page in result["content"]] == ["the sun"] * 5
+    assert [block["type"] for block in played["third"]["content"]][-1] == "text"
+    assert blocks_of(played["third"], "server_tool_use") == []
+    assert played["third"]["stop_reason"] == "end_turn"
+
+
+@every_sdk
+@models
+def test_the_model_gets_back_what_it_was_told_the_first_time(seen: Seen, model: str) -> None:
+    """Prompt caches hit: what was sent before stands at the beginning of what is sent later."""
+    sent = [body["messages"] for body in seen["search"][model]["sent"]]
+    assert len(sent) == 7  # two rounds each: plain, streamed, second; one: third
+    round_2, turn_2, turn_2_round_2, turn_3 = sent[3:]
+    assert turn_2[: len(round_2)] == round_2
+    assert turn_2_round_2[: len(turn_2)] == turn_2
+    assert turn_3[: len(turn_2_round_2)] == turn_2_round_2
+    written = repr(turn_3)
+    assert "GWc1." not in written
+    for number in range(1, 11):  # over all turns, not from 1 again
+        assert f"[[{number}]] the {'moon' if number < 6 else 'sun'}: " in written
+
+
+# ------------------------------------------------------------------ trouble
+
+
+@every_sdk
+@ways
+def test_a_search_that_fails_is_a_result_and_costs_nothing(seen: Seen, way: str) -> None:
+    message = seen["search_in_trouble"]["failing"][way]
+    [result] = blocks_of(message, "web_search_tool_result")
+    assert result["content"] == {
+        "type": "web_search_tool_result_error",
+        "error_code": "unavailable",
+    }
+    assert "Search failed: unavailable." in blocks_of(message, "text")[-1]["text"]
+    searches = message["usage"].get("server_tool_use") or {"web_search_requests": 0}
+    assert searches["web_search_requests"] == 0
+
+
+@every_sdk
+@ways
+def test_a_search_that_finds_nothing_has_no_pages(seen: Seen, way: str) -> None:
+    message = seen["search_in_trouble"]["nothing"][way]
+    [result] = blocks_of(message, "web_search_tool_result")
+    assert result["content"] == []
+    assert message["usage"]["server_tool_use"]["web_search_requests"] == 1
+
+
+@every_sdk
+@models
+def test_while_search_is_off_the_caller_is_told_whom_to_ask(seen: Seen, model: str) -> None:
+    error = seen["search_off"][model]
+    assert (error["class"], error["status"]) == ("BadRequestError", 400)
+    assert (error["type"], error["message"]) == ("invalid_request_error", NOT_ENABLED)
