@@ -3,8 +3,6 @@
 The input of a call is the provider's own bytes (translation.md D2).
 """
 
-import msgspec
-
 from proxy.domain.usage import Usage
 from proxy.wire import events
 
@@ -72,15 +70,6 @@ class MessageDocument:
 
     def end(self, stop_fields: bytes, usage_document: bytes) -> None:
         """The document."""
-        details = b"" if b'"stop_details"' in stop_fields else b',"stop_details":null'
-        self.body = (
-            b'{"id":%b,"type":"message","role":"assistant","model":%b,"content":[%b],%b%b,'
-            b'"usage":%b}'
-        ) % (
-            msgspec.json.encode(self._message_id),
-            msgspec.json.encode(self._model),
-            b",".join(self._blocks),
-            stop_fields,
-            details,
-            usage_document,
+        self.body = events.whole_message(
+            self._message_id, self._model, self._blocks, stop_fields, usage_document
         )
