@@ -11,7 +11,7 @@ we were the client. One state variable:
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 import msgspec
@@ -58,6 +58,7 @@ from proxy.wire.events import (
 from proxy.wire.fault_body import error_event, read_error_body
 
 _LOG = logging.getLogger("proxy.search")
+_LEAVE = "leave"
 SEARCHER = "web_search"
 """What stands as provider on the row of a search."""
 
@@ -112,7 +113,9 @@ class SearchTurns:
         self._sources = Sources()
         messages = body.fields["messages"]
         past = PastResults(call.caller.tenant_id, searching.seal, self._sources)
-        self._retelling = Retelling(messages, past, marks=True, off=not searching.enabled)
+        self._retelling: Retelling | None = Retelling(
+            messages, past, marks=True, off=not searching.enabled
+        )
         self._dangling = find_dangling(messages, may_search=True)
         self._answers: dict[str, Answer] = {}
         self._messages = b""
@@ -137,6 +140,10 @@ class SearchTurns:
             forced=forced,
             has_client_tools=wish.has_client_tools,
         )
+        self._full = False
+        """Does the client read slower than we write?"""
+        self._under_way: dict[str, Callable[[], object]] = {}
+        """What cancels that which is waited for: searches by their ids, leave for a turn."""
         self._requests: RequestSearches | None = (
             searching.service.for_request() if searching.service is not None else None
         )
@@ -162,7 +169,7 @@ class SearchTurns:
                     shown_call(order.id, order.arguments),
                 )
             elif isinstance(order, Search):
-                self._tasks.start(self._search(order), "search the web")
+                self._under_way[order.id] = self._tasks.start(self._search(order), "search the web")
             elif isinstance(order, ShowResult):
                 self._show_result(order)
             elif isinstance(order, Ask):
@@ -183,11 +190,15 @@ class SearchTurns:
 
     async def _search(self, order: Search) -> None:
         outcome = await self._outcome(order)
+        self._under_way.pop(order.id, None)
         if self._at is ENDED:
             return
-        if isinstance(outcome, Found):
-            self._book_search()
-        self._carry_out(self._loop.found(order.id, outcome, self._means.monotonic()))
+        try:
+            if isinstance(outcome, Found):
+                self._book_search()
+            self._carry_out(self._loop.found(order.id, outcome, self._means.monotonic()))
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail_by(bug)
 
     async def _outcome(self, order: Search) -> SearchOutcome:
         """Never raises: the model goes on without a search that failed."""
@@ -230,8 +241,9 @@ class SearchTurns:
     # ------------------------------------------------------------ a turn
 
     def _ask(self, order: Ask) -> None:
-        if not self._messages:
+        if self._retelling is not None:
             self._messages = self._retelling.retell(self._answers)
+            self._retelling = None
         elif order.answered:
             more = follow_up(
                 self._splice.said,
@@ -243,7 +255,9 @@ class SearchTurns:
         body = with_fields(self._body, self._changes(order))
         ticket, self._ticket = self._ticket, None
         if ticket is None:
-            self._tasks.start(self._ask_again(body), "ask for credits of a further turn")
+            self._under_way[_LEAVE] = self._tasks.start(
+                self._ask_again(body), "ask for credits of a further turn"
+            )
         else:
             self._turn(body, ticket)
 
@@ -278,13 +292,21 @@ class SearchTurns:
                 asked=self._call.asked,
             )
         except Fault:
-            self._at = SEARCHING
+            self._under_way.pop(_LEAVE, None)
             self._carry_out(self._loop.pause())
             return
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._under_way.pop(_LEAVE, None)
+            self._fail_by(bug)
+            return
+        self._under_way.pop(_LEAVE, None)
         if self._at is ENDED:
             ticket.settle(0, 0)
-        else:
+            return
+        try:
             self._turn(body, ticket)
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail_by(bug)
 
     def _turn(self, body: Body, ticket: Ticket) -> None:
         outer = self._call
@@ -311,6 +333,8 @@ class SearchTurns:
     def serve(self, call: Call, reader: Reader) -> None:
         """See `gateway/outlet.py`, as for all that follows."""
         self._relay = reader
+        if self._full:
+            reader.client_full()
 
     def refuse(self, fault: Fault) -> None:
         """The turn never began."""
@@ -330,8 +354,6 @@ class SearchTurns:
         if self._at is not TURN:
             return
         self._take(data)
-        if data == PING and self._call.streamed:
-            self._outlet.write(PING)
         self._flush()
 
     def frame_writer(self) -> None:
@@ -421,12 +443,20 @@ class SearchTurns:
         else:
             self._outlet.refuse(fault)
 
+    def _fail_by(self, bug: Exception) -> None:
+        _LOG.error("[%s] a searching turn failed", self._call.arrival.request_id, exc_info=bug)
+        sorry = "The gateway failed. Tell its operator the request id."
+        self._fail(Fault(Kind.HOUSE, sorry, source=Source.HOUSE), HOUSE_ERROR)
+
     def _over(self) -> None:
         self._at = ENDED
         self.gone = True
         self._relay = None
         self._loop.failed()
         self._means.wheel.unwatch(self)
+        under_way, self._under_way = self._under_way, {}
+        for cancel in under_way.values():
+            cancel()
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             ticket.settle(0, 0)
@@ -444,11 +474,14 @@ class SearchTurns:
 
     def client_full(self) -> None:
         """Let the model wait."""
+        self._full = True
         if self._relay is not None:
             self._relay.client_full()
 
     def client_ready(self) -> None:
         """Go on."""
+        self._full = False
+        self._spoke_s = self._means.wheel.now_s
         if self._relay is not None:
             self._relay.client_ready()
 
@@ -460,8 +493,9 @@ class SearchTurns:
             self._fail(fault, HOUSE_ERROR)
 
     def tick(self, now_s: float) -> None:
-        """Pings while nobody else speaks: a relay sends its own."""
-        if self._relay is not None or not self._call.streamed or self._at is ENDED:
+        """Pings while the client is told nothing, whoever is at work: a model may well speak and
+        yet nothing of it be shown, as a call of the client's that waits for searches."""
+        if self._full or not self._call.streamed or self._at is ENDED:
             return
         patience = self._means.patience
         if not self._committed:

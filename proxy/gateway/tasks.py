@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 _LOG = logging.getLogger("proxy.tasks")
@@ -14,11 +14,13 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run `work`; an exception nobody expected is logged with the task's name."""
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> Callable[[], object]:
+        """Run `work`; an exception nobody expected is logged with the task's name. What is given
+        back cancels it."""
         task = asyncio.create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
+        return task.cancel
 
     async def stop(self) -> None:
         """Cancel what still runs and wait for it."""

@@ -9,6 +9,7 @@ Owns: what of a turn the client sees, and what of it the model is to see again. 
 a search is made and when a turn begins: that is the loop's.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import msgspec
 from proxy.domain.usage import Usage
 from proxy.web_search.citations import citation_json
 from proxy.web_search.markers import Citation, MarkSplitter, Piece, Words
+from proxy.web_search.query import is_whole
 from proxy.web_search.tokens import SearchSeal
 from proxy.web_search.tool import NAME
 from proxy.wire.messages import ReportedUsage
@@ -130,6 +132,8 @@ class Splice:
         self._signature = b'""'
         self._said_text: list[bytes] = []
         self._held: list[tuple[_Block, bytes]] = []
+        self._broken: list[Captured] = []
+        """Calls whose arguments are no object."""
         self.said: list[bytes] = []
         """Blocks of this turn as the model is to see them again, searches left out."""
         self.client_calls = 0
@@ -146,6 +150,7 @@ class Splice:
     def begin_turn(self) -> None:
         """The model is asked anew."""
         self._at = BETWEEN
+        self._broken = []
         self.said = []
         self.client_calls = 0
         self.has_searched = False
@@ -153,18 +158,15 @@ class Splice:
         self.stop_reason = ""
         self.stop_sequence = None
 
-    def feed(self, events: bytes) -> list[Captured]:
-        """The next events of the turn. What it wants searched, in their order."""
-        captured: list[Captured] = []
+    def feed(self, events: bytes) -> Iterator[Captured]:
+        """The next events of the turn. What it wants searched, in their order; each is to be shown
+        before the next is asked for, since what follows it may open a block."""
         for event in events.split(b"\n\n"):
             name, _, data = event.partition(b"\ndata: ")
             if name == b"event: error":
                 self.failure = data
             elif data and name not in (b"event: ping", b"event: message_start"):
-                call = self._take(_read(data))
-                if call is not None:
-                    captured.append(call)
-        return captured
+                yield from self._take(_read(data))
 
     def release(self) -> None:
         """What is held of the client's calls goes out: the results are shown."""
@@ -176,20 +178,26 @@ class Splice:
 
     # ------------------------------------------------------------ events
 
-    def _take(self, event: _Event) -> Captured | None:
+    def _take(self, event: _Event) -> Iterator[Captured]:
         if event.type == "content_block_delta" and event.delta is not None:
             self._more(event.delta)
         elif event.type == "content_block_start" and event.content_block is not None:
             self._open(event.content_block)
         elif event.type == "content_block_stop":
-            return self._close()
+            call = self._close()
+            if call is not None and is_whole(call.arguments):
+                yield call
+            elif call is not None:
+                self._broken.append(call)
         elif event.type == "message_delta":
             if event.usage is not None:
                 event.usage.merge_into(self.usage)
             if event.delta is not None:
                 self.stop_reason = event.delta.stop_reason or ""
                 self.stop_sequence = event.delta.stop_sequence
-        return None
+                # Only now is known whether they were cut off.
+                broken, self._broken = self._broken, []
+                yield from broken
 
     def _open(self, block: _Block) -> None:
         if block.type == "text":

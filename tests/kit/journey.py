@@ -325,8 +325,12 @@ def config_text(
     upstream: str = "",
     ledger: str = "",
     dialect: str | None = None,
+    wire: str = "",
+    search: str = "",
 ) -> str:
-    """An operator's file: each model deployed at every provider, in their order."""
+    """An operator's file: each model deployed at every provider, in their order. `wire` is theirs,
+    if it is neither Anthropic's nor, given a dialect, chat completions; `search` what stands under
+    [web_search]."""
     lines = [
         f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n'
         f'[storage]\nurl = "sqlite:///{folder / "gateway.db"}"\n'
@@ -334,13 +338,14 @@ def config_text(
         f"[catalog]\nrefresh_s = 0.1\n"
         f'[ledger]\nfolder = "{folder / "journal"}"\n{ledger}\n'
         f"[upstream]\n{upstream}\n"
+        f"[web_search]\n{search}\n"
     ]
     lines += [
         f'[[providers]]\nname = "p{number}"\napi_key = "env:PROVIDER_KEY"\n'
         + (
             f'wire = "openai_chat"\ndialect = "{dialect}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
             if dialect is not None
-            else f'wire = "anthropic"\nbase_url = "http://127.0.0.1:{port}"\n'
+            else f'wire = "{wire or "anthropic"}"\nbase_url = "http://127.0.0.1:{port}"\n'
         )
         for number, port in enumerate(ports)
     ]
@@ -463,11 +468,13 @@ async def gateway(
     upstream: str = "",
     ledger: str = "flush_ms = 20",
     dialect: str | None = None,
+    wire: str = "",
+    search: str = "",
 ) -> AsyncIterator[Gateway]:
     """A gateway in front of `providers`, which speak chat completions where a dialect is given."""
     config = folder / "gateway.toml"
     ports = [each.port for each in providers]
-    config.write_text(config_text(ports, folder, upstream, ledger, dialect))
+    config.write_text(config_text(ports, folder, upstream, ledger, dialect, wire, search))
     one = Gateway(folder, config)
     await one.open()
     try:
