@@ -1,7 +1,4 @@
-"""The acceptance scenarios of domain.md 19, by number, from outside: HTTP in, HTTP out.
-
-Not here: 29 (web search is not built yet).
-"""
+"""The acceptance scenarios of domain.md 19, by number, from outside: HTTP in, HTTP out."""
 
 import asyncio
 import datetime as dt
@@ -27,6 +24,7 @@ from tests.kit.journey import (
 )
 from tests.kit.town import (
     BASE,
+    ELSEWHERE,
     GPT,
     GUEST,
     HAIKU,
@@ -504,6 +502,87 @@ async def test_28_a_foreign_call_with_cache_marks_succeeds(tmp_path):
         # This vendor refuses every field it does not know.
         assert len(there.asked) == 2
         assert "cache_control" not in repr(there.asked)
+
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
+MOON = [{"role": "user", "content": 'CALL:web_search:{"query":"the moon"} END'}]
+NOT_ENABLED = (
+    "Web search is not enabled for this gateway. "
+    "Ask your administrator to enable Anthropic gateway web search."
+)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("model", [GPT, ELSEWHERE])
+async def test_29_a_web_search_is_shown_counted_and_paid_for(tmp_path, model, stream):
+    fee = "[limits]\nsearch_fee_credits = 7\n"
+    async with (
+        vendors() as there,
+        town(tmp_path, there.more + fee, there.searching) as here,
+    ):
+        tenant_id = await here.tenant("Acme", 1000)
+        one = await here.person("Acme", "a@acme.example", "client_admin")
+        reply = await one.call(model, stream=stream, tools=[SEARCH], messages=MOON)
+        assert reply.status == 200, reply.body
+        if stream:
+            assert check_ends(reply.body) == "message_stop"
+            message = folded(data for _, data in reply.events)
+        else:
+            message = msgspec.json.decode(reply.body)
+        assert (message["model"], message["stop_reason"]) == (model, "end_turn")
+        call, result, said, *_ = message["content"]
+        assert (call["type"], call["input"]) == ("server_tool_use", {"query": "the moon"})
+        assert (result["type"], result["tool_use_id"]) == ("web_search_tool_result", call["id"])
+        assert {page["type"] for page in result["content"]} == {"web_search_result"}
+        assert said["citations"][0]["type"] == "web_search_result_location"
+        assert message["usage"]["server_tool_use"]["web_search_requests"] == 1
+
+        # Two turns of the model, and the search as a line of its own.
+        rows = await here.gateway.rows(reply.id, 3)
+        assert sorted(row.web_searches for row in rows) == [0, 0, 1]
+        [search] = [row for row in rows if row.web_searches]
+        assert search.provider == "web_search"
+        assert search.credits == search.credits_actions == 7_000_000
+        turns = [row for row in rows if not row.web_searches]
+        assert sum(row.input_tokens for row in turns) == message["usage"]["input_tokens"]
+        credits = sum(row.credits for row in rows) / 1_000_000
+        assert credits > 7
+        await one.until_used(credits)
+        events = (await one.done("GET", f"/v1/usage/events?request_id={reply.id}"))["data"]
+        assert sorted(event["credits"] for event in events)[-1] == 7
+        tenant = await here.msp.done("GET", f"/v1/admin/tenants/{tenant_id}")
+        assert abs(tenant["total_credits_used"] - credits) < 0.001
+
+
+@pytest.mark.parametrize("where", ["installation", "tenant"])
+async def test_29_while_search_is_off_the_request_succeeds_with_the_message(tmp_path, where):
+    async with (
+        vendors() as there,
+        town(tmp_path, there.more, there.searching if where == "tenant" else "") as here,
+    ):
+        tenant_id = await here.tenant("Acme", 1000)
+        one = await here.person("Acme", "a@acme.example")
+        if where == "tenant":
+            change = {"tenant_config": {"web_search": False}}
+            await here.msp.done("PATCH", f"/v1/admin/tenants/{tenant_id}", change)
+
+        # As desktop clients ask: among other tools.
+        reply = await one.call(GPT, stream=False, tools=[*TOOLS, SEARCH], messages=MOON)
+        assert reply.status == 200, reply.body
+        message = msgspec.json.decode(reply.body)
+        assert message["stop_reason"] == "end_turn"
+        [result] = [b for b in message["content"] if b["type"] == "web_search_tool_result"]
+        assert result["content"]["error_code"] == "unavailable"
+        assert NOT_ENABLED in message["content"][-1]["text"]
+        rows = await here.gateway.rows(reply.id, 2)
+        assert [row.web_searches for row in rows] == [0, 0]
+
+        # Where searching is the whole point nobody is asked, and nothing is paid.
+        asked = len(there.asked)
+        refused = await one.call(GPT, stream=True, tools=[SEARCH], messages=MOON)
+        assert (refused.status, refused.error["type"]) == (400, "invalid_request_error")
+        assert refused.error["message"] == NOT_ENABLED
+        assert len(there.asked) == asked
 
 
 async def test_30_an_image_for_a_model_that_cannot_see(tmp_path):

@@ -112,24 +112,14 @@ def message_of(stream: bytes) -> Document:
 def folded(events: Iterable[Document]) -> Document:
     """Events as one message, folded the way the official SDK does it."""
     message: Document = {"content": []}
-    given = ""
     for event in events:
         kind = event["type"]
         if kind == "message_start":
             message = event["message"]
         elif kind == "content_block_start":
             message["content"].append(dict(event["content_block"]))
-            given = ""
         elif kind == "content_block_delta":
-            block, delta = message["content"][-1], event["delta"]
-            if delta["type"] == "input_json_delta":
-                given += delta["partial_json"]
-                block["partial"] = given
-            elif delta["type"] == "signature_delta":
-                block["signature"] = delta["signature"]
-            else:
-                field = delta["type"].removesuffix("_delta")
-                block[field] += delta[field]
+            _add(message["content"][-1], event["delta"])
         elif kind == "content_block_stop":
             block = message["content"][-1]
             if "partial" in block:
@@ -144,3 +134,17 @@ def folded(events: Iterable[Document]) -> Document:
         elif kind == "error":
             message["error"] = event["error"]
     return message
+
+
+def _add(block: Document, delta: Document) -> None:
+    """More of an open block; the text of a call's input gathers as `partial`."""
+    kind = delta["type"]
+    if kind == "input_json_delta":
+        block["partial"] = block.get("partial", "") + delta["partial_json"]
+    elif kind == "signature_delta":
+        block["signature"] = delta["signature"]
+    elif kind == "citations_delta":
+        block.setdefault("citations", []).append(delta["citation"])
+    else:
+        field = kind.removesuffix("_delta")
+        block[field] += delta[field]

@@ -37,6 +37,7 @@ KIMI = "moonshot.kimi-k2-thinking"
 BASE = "anthropic.claude-base-1"
 GUEST = "anthropic.claude-opus-5-5"
 GPT = "gpt-5.2"
+ELSEWHERE = "anthropic.claude-sonnet-4-5"
 
 MULTIPLIERS = {OPUS: 1.67, OLD_OPUS: 1.67, SONNET: 1.0, HAIKU: 0.33, KIMI: 0.18, BASE: 0.02}
 _MODELS = [
@@ -53,9 +54,11 @@ SETTLED_S = 2.0
 """Within this time everything changed or used counts everywhere (domain.md 4.2, 10)."""
 
 
-def town_text(port: int, folder: Path, more: str = "") -> str:
-    """The operator's file of a town; `more` are further sections."""
-    head = config_text([port], folder, ledger="flush_ms = 20").partition("[[models]]")[0]
+def town_text(port: int, folder: Path, more: str = "", search: str = "") -> str:
+    """The operator's file of a town; `more` are further sections, `search` what stands under
+    [web_search]."""
+    file = config_text([port], folder, ledger="flush_ms = 20", search=search)
+    head = file.partition("[[models]]")[0]
     lines = [head, more]
     for id, family, released, rate_in, rate_out, base in _MODELS:
         lines.append(
@@ -94,7 +97,8 @@ def costs(credits: float, model: str) -> Play:
 @dataclass
 class Vendors:
     """Makers of models as they really are, played by the demo upstream; `more` brings their models
-    GUEST (on Anthropic's wire) and GPT (on OpenAI's) into a town."""
+    GUEST (on Anthropic's wire), GPT (on OpenAI's) and ELSEWHERE (a Claude that cannot search by
+    itself) into a town, `searching` a search service."""
 
     port: int
     log: RequestLog
@@ -105,6 +109,7 @@ class Vendors:
         for name, wire, path, id, native in (
             ("there", "anthropic", "", GUEST, "claude-opus-5-5"),
             ("gpt", "openai_chat", "/v1", GPT, "gpt-5.2"),
+            ("elsewhere", "anthropic_compat", "", ELSEWHERE, "claude-sonnet-4-5"),
         ):
             lines.append(
                 f'[[providers]]\nname = "{name}"\nwire = "{wire}"\napi_key = "env:PROVIDER_KEY"\n'
@@ -116,6 +121,10 @@ class Vendors:
                 f'deployments = [ {{ provider = "{name}", model = "{native}" }} ]\n'
             )
         return "\n".join(lines)
+
+    @property
+    def searching(self) -> str:
+        return f'enabled = true\nbase_url = "http://127.0.0.1:{self.port}"\napi_key = ""'
 
     @property
     def asked(self) -> list[Any]:
@@ -222,11 +231,11 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path, more: str = "") -> AsyncIterator[Town]:
+async def town(folder: Path, more: str = "", search: str = "") -> AsyncIterator[Town]:
     """A town that is open."""
     async with provider() as there:
         config = folder / "gateway.toml"
-        config.write_text(town_text(there.port, folder, more))
+        config.write_text(town_text(there.port, folder, more, search))
         gateway = Gateway(folder, config)
         await gateway.open()
         try:
