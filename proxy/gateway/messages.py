@@ -29,6 +29,7 @@ from proxy.ledger.credits import Forecast, forecast
 from proxy.web_search.history import Retelling
 from proxy.web_search.hit import Sources
 from proxy.web_search.past_results import PastResults
+from proxy.web_search.shown_tool import with_custom_tool
 from proxy.web_search.tool import read_wish
 from proxy.web_search.when_off import refuse_if_off
 from proxy.wire.body import Body, read_body, with_fields
@@ -179,6 +180,8 @@ class Messages:
         route = routes[0]
         request: list[Piece] | None = None
         is_count = call.arrival.errand is COUNT
+        if is_count and route.provider.translates:
+            body = self._as_counted(call, body)
         if is_count and not route.provider.counts:
             self._estimate(call, body, outlet, ticket)
             return
@@ -237,6 +240,21 @@ class Messages:
             ticket=ticket,
         )
         return body, turns
+
+    def _as_counted(self, call: Call, body: Body) -> Body:
+        """The body as the model would be asked; as it is where that would be refused, for a count
+        never is (translation.md 9.1)."""
+        past = PastResults(call.caller.tenant_id, self.searching.seal, Sources())
+        messages = body.fields["messages"]
+        try:
+            retold = Retelling(messages, past, marks=True).retell()
+        except Fault:
+            return body
+        changes = {} if retold == bytes(messages) else {"messages": retold}
+        wish = read_wish(body.fields, counting=True)
+        if wish is not None:
+            changes["tools"] = with_custom_tool(body.fields["tools"], wish, marks=True)
+        return with_fields(body, changes) if changes else body
 
     def _estimate(self, call: Call, body: Body, outlet: Outlet, ticket: Ticket) -> None:
         """The tokens of a request that nobody counts exactly."""
