@@ -12,6 +12,7 @@ from tests.clients.driving import Seen
 from tests.clients.serving import CLAUDE_ELSEWHERE, GPT, KIMI
 
 SDKS = ["python-new", "python-old", "typescript-new", "typescript-old"]
+OPUS = "anthropic.claude-opus-5-5"
 NOT_ENABLED = (
     "Web search is not enabled for this gateway. "
     "Ask your administrator to enable Anthropic gateway web search."
@@ -138,6 +139,51 @@ def test_the_model_gets_back_what_it_was_told_the_first_time(seen: Seen, model: 
     assert "GWc1." not in written
     for number in range(1, 11):  # over all turns, not from 1 again
         assert f"[[{number}]] the {'moon' if number < 6 else 'sun'}: " in written
+
+
+@every_sdk
+@models
+@ways
+def test_a_tool_of_the_clients_beside_a_search_is_never_swallowed(
+    seen: Seen, model: str, way: str
+) -> None:
+    message = seen["search_beside_a_tool"][model][way]
+    assert message["stop_reason"] == "tool_use"
+    kinds = [b["type"] for b in message["content"] if b["type"] not in ("text", "thinking")]
+    assert sorted(kinds) == ["server_tool_use", "tool_use", "web_search_tool_result"]
+    assert kinds.index("server_tool_use") < kinds.index("web_search_tool_result")
+    [call] = blocks_of(message, "tool_use")
+    assert (call["name"], call["input"]) == ("get_weather", {"city": "Rome"})
+    [result] = blocks_of(message, "web_search_tool_result")
+    assert len(result["content"]) == 5
+
+
+@every_sdk
+@models
+def test_after_the_tools_result_the_model_goes_on(seen: Seen, model: str) -> None:
+    second = seen["search_beside_a_tool"][model]["second"]
+    assert second["stop_reason"] == "end_turn"
+    assert "Rome: 21 degrees" in "".join(b["text"] for b in blocks_of(second, "text"))
+
+
+@every_sdk
+def test_what_was_found_goes_with_the_conversation_to_other_models(seen: Seen) -> None:
+    travel = seen["search_travel"]
+    turns = travel["turns"]
+    assert [t["model"] for t in turns] == [KIMI, CLAUDE_ELSEWHERE, OPUS, GPT, KIMI]
+    assert [len(blocks_of(t, "server_tool_use")) for t in turns] == [1, 1, 0, 0, 0]
+    assert [t["stop_reason"] for t in turns] == ["end_turn"] * 5
+    assert len(travel["sent"]) == 7
+    for body in travel["sent"]:
+        written = repr(body["messages"])
+        assert "GWc1." not in written and "encrypted_" not in written
+        if len(body["messages"]) > 2:
+            assert "https://forum.example.org/the-moon/1" in written
+    native = travel["sent"][4]
+    assert native["model"] == "claude-opus-5-5"
+    # It has its own search and would refuse blocks of ours.
+    assert native["tools"] == [{"type": "web_search_20260318", "name": "web_search"}]
+    assert "srvtoolu_" not in repr(native["messages"])
 
 
 # ------------------------------------------------------------------ trouble

@@ -2,7 +2,20 @@
 
 import uuid
 
-from python_client import CLAUDE_ELSEWHERE, GPT, KIMI, URL_SEARCHLESS, ask, client_of, raised, sent
+from python_client import (
+    CLAUDE_ELSEWHERE,
+    GPT,
+    KIMI,
+    OPUS,
+    ROME,
+    URL_SEARCHLESS,
+    WEATHER,
+    ask,
+    client_of,
+    raised,
+    results_of,
+    sent,
+)
 from python_client import turn as turn_of
 
 MODELS = (KIMI, GPT, CLAUDE_ELSEWHERE)
@@ -56,6 +69,39 @@ def scene_search():
         }
 
     return {model: run(model) for model in MODELS}
+
+
+def scene_search_beside_a_tool():
+    """A search and a tool of the client's in one turn, and the turn after the tool's result."""
+
+    def run(model):
+        asked = ask(f"{ROME} {MOON}", model=model, tools=[SEARCH, WEATHER])
+        first = turn_of(asked)
+        plain = turn_of(asked, streamed=False)
+        asked["messages"] += [
+            {"role": "assistant", "content": first.content},
+            {"role": "user", "content": results_of(first)},
+        ]
+        second = turn_of(asked)
+        return {"streamed": told(first), "plain": told(plain), "second": told(second)}
+
+    return {model: run(model) for model in MODELS}
+
+
+def scene_search_travel():
+    """What one model has found goes with the conversation to others, whatever the tool's version;
+    OPUS searches by itself, and knows nothing of our seals."""
+    marked = f"mark-{uuid.uuid4().hex}"
+    versions = ("web_search_20250305", "web_search_20260209", "web_search_20260318")
+    messages = [{"role": "user", "content": f"{marked} {MOON}"}]
+    turns = []
+    for at, model in enumerate((KIMI, CLAUDE_ELSEWHERE, OPUS, GPT, KIMI)):
+        search = {"type": versions[at % 3], "name": "web_search"}
+        answer = turn_of(ask("", model=model, tools=[search], messages=messages))
+        turns.append(told(answer))
+        messages.append({"role": "assistant", "content": answer.content})
+        messages.append({"role": "user", "content": SUN if at == 0 else "Thank you."})
+    return {"turns": turns, "sent": sent(marked)}
 
 
 def scene_search_in_trouble():

@@ -6,11 +6,15 @@ import {
   clientOf,
   GPT,
   KIMI,
+  OPUS,
   raised,
+  resultsOf,
+  ROME,
   sent,
   turn,
   URL_SEARCHLESS,
   usual,
+  WEATHER,
 } from "./typescript_client.mjs";
 
 const MODELS = [KIMI, GPT, CLAUDE_ELSEWHERE];
@@ -43,6 +47,34 @@ export const searchScenes = {
       const third = await turn(asked, false);
       return { plain, streamed, events, second, third, sent: await sent(marked) };
     }),
+
+  // A search and a tool of the client's in one turn, and the turn after the tool's result.
+  search_beside_a_tool: () =>
+    forEach(async (model) => {
+      const asked = ask(`${ROME} ${MOON}`, { model, tools: [SEARCH, WEATHER] });
+      const streamed = await turn(asked);
+      const plain = await turn(asked, false);
+      asked.messages.push({ role: "assistant", content: streamed.content });
+      asked.messages.push({ role: "user", content: resultsOf(streamed) });
+      return { streamed, plain, second: await turn(asked) };
+    }),
+
+  // What one model has found goes with the conversation to others, whatever the tool's version;
+  // OPUS searches by itself, and knows nothing of our seals.
+  async search_travel() {
+    const marked = `mark-${crypto.randomUUID()}`;
+    const versions = ["web_search_20250305", "web_search_20260209", "web_search_20260318"];
+    const messages = [{ role: "user", content: `${marked} ${MOON}` }];
+    const turns = [];
+    for (const [at, model] of [KIMI, CLAUDE_ELSEWHERE, OPUS, GPT, KIMI].entries()) {
+      const search = { type: versions[at % 3], name: "web_search" };
+      const answer = await turn(ask("", { model, tools: [search], messages }));
+      turns.push(answer);
+      messages.push({ role: "assistant", content: answer.content });
+      messages.push({ role: "user", content: at ? "Thank you." : SUN });
+    }
+    return { turns, sent: await sent(marked) };
+  },
 
   // A search that fails, and one that finds nothing.
   async search_in_trouble() {
