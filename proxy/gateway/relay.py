@@ -181,6 +181,8 @@ class Relay:
                 self._give_up(fault)
                 return
         connection.ask(request, self)
+        if self._paused and self._connection is connection:
+            connection.pause()  # the client was full before there was anything to hold up
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""

@@ -452,6 +452,7 @@ class SearchTurns:
         self._at = ENDED
         self.gone = True
         self._relay = None
+        self._messages = self._call.arrival.body = b""
         self._loop.failed()
         self._means.wheel.unwatch(self)
         under_way, self._under_way = self._under_way, {}
