@@ -16,7 +16,7 @@ from enum import Enum
 
 import msgspec
 
-from proxy.domain.call import Call
+from proxy.domain.call import Arrival, Call
 from proxy.domain.entry import COMPLETED, HOUSE_ERROR, PARTIAL, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
@@ -189,13 +189,14 @@ class SearchTurns:
         )
 
     async def _search(self, order: Search) -> None:
+        arrival = self._arriving(b"")
         outcome = await self._outcome(order)
         self._under_way.pop(order.id, None)
         if self._at is ENDED:
             return
         try:
             if isinstance(outcome, Found):
-                self._book_search()
+                self._book_search(arrival)
             self._carry_out(self._loop.found(order.id, outcome, self._means.monotonic()))
         except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
             self._fail_by(bug)
@@ -214,10 +215,20 @@ class SearchTurns:
             _LOG.error("[%s] a search failed", self._call.arrival.request_id, exc_info=bug)
             return Failed("unavailable")
 
-    def _book_search(self) -> None:
+    def _arriving(self, body: bytes) -> Arrival:
+        """The request, as what begins now: its row tells its own time, not that of all before."""
+        means = self._means
+        return msgspec.structs.replace(
+            self._call.arrival,
+            body=body,
+            received_ms=int(means.wall() * 1000),
+            clock_s=means.monotonic(),
+        )
+
+    def _book_search(self, arrival: Arrival) -> None:
         """A search is a line of its own (domain.md 15), written as soon as it worked."""
         means = self._means
-        tab = Tab(means.new_event_id(), self._call)
+        tab = Tab(means.new_event_id(), msgspec.structs.replace(self._call, arrival=arrival))
         tab.provider = SEARCHER
         tab.first_byte(means.monotonic())
         entry = tab.close(
@@ -229,7 +240,7 @@ class SearchTurns:
         )
         try:
             ticket = means.desk.admit_free(
-                self._call.caller, estimate_tokens=0, now_ms=self._call.arrival.received_ms
+                self._call.caller, estimate_tokens=0, now_ms=arrival.received_ms
             )
         except Fault:
             # Too fast by now: it was made all the same, and storage tells the others of it.
@@ -259,7 +270,8 @@ class SearchTurns:
                 self._ask_again(body), "ask for credits of a further turn"
             )
         else:
-            self._turn(body, ticket)
+            arrival = msgspec.structs.replace(self._call.arrival, body=body.raw)
+            self._turn(body, ticket, arrival)
 
     def _changes(self, order: Ask) -> dict[str, bytes]:
         changes = {
@@ -282,13 +294,14 @@ class SearchTurns:
         may go on when its limit allows."""
         caller, model = self._call.caller, self._call.model
         guess = forecast(len(body.raw), body.max_tokens, model)
+        arrival = self._arriving(body.raw)
         try:
             ticket = await self._means.desk.ask(
                 caller,
                 model,
                 estimate_credits=guess.credits,
                 estimate_tokens=guess.input_tokens,
-                now_ms=self._call.arrival.received_ms,
+                now_ms=arrival.received_ms,
                 asked=self._call.asked,
             )
         except Fault:
@@ -304,13 +317,12 @@ class SearchTurns:
             ticket.settle(0, 0)
             return
         try:
-            self._turn(body, ticket)
+            self._turn(body, ticket, arrival)
         except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
             self._fail_by(bug)
 
-    def _turn(self, body: Body, ticket: Ticket) -> None:
+    def _turn(self, body: Body, ticket: Ticket, arrival: Arrival) -> None:
         outer = self._call
-        arrival = msgspec.structs.replace(outer.arrival, body=body.raw)
         call = Call(arrival, outer.caller, outer.model, outer.asked, outer.via, True)
         call.message_id = outer.message_id
         self._means.counting.prepare(call, body)

@@ -12,6 +12,7 @@ from tests.kit.journey import ask, error_body, plays_refusal, until
 from tests.kit.rude_firecrawl import (
     CLOSE,
     RESET,
+    Pause,
     cut_short,
     dribbled,
     found,
@@ -129,6 +130,20 @@ async def _answers_anyway(tmp_path, url):
         told = read(await on.here.post(ask(KIMI, tools=[TOOL])))
         assert told["content"][1]["content"]["error_code"] == "unavailable"
         assert told["content"][2]["text"] == "Anyway."
+
+
+async def test_every_row_tells_its_own_time(tmp_path):
+    async with stage(tmp_path) as on:
+        play = on.service.play()
+        play.perform_all(Pause(0.4), *found(page(1)))
+        on.plays(on.turn(search(f"tides {play.cue}")), on.turn(text("High.")))
+        reply = await on.here.post(ask(KIMI, tools=[TOOL]))
+        (fee,), (first, second) = await on.fees_and_turns(reply.id, 3)
+        assert fee.ended_at - fee.started_at >= 400
+        assert first.started_at <= fee.started_at
+        assert first.ended_at - first.started_at < 400
+        assert second.started_at >= fee.ended_at - 1
+        assert second.ended_at - second.started_at < 400
 
 
 @WIRES
