@@ -1,10 +1,13 @@
 """Web search through a whole gateway: what the client sees is one message, on both wires, streamed
 and not, and what is asked, booked and held is what it has to be."""
 
+import asyncio
+
 import msgspec
 import pytest
 
 from tests.kit.journey import ask
+from tests.kit.rude_firecrawl import refused
 from tests.kit.turns import (
     CHAT,
     CLIENT_TOOL,
@@ -331,3 +334,33 @@ async def test_switched_off_a_tool_among_others_does_not_stop_the_conversation(
             assert "enable Anthropic gateway web search." in on.there.asked[1].body.decode()
         else:
             assert not on.there.asked
+
+
+async def test_a_search_stands_in_the_support_record_and_in_metrics(tmp_path):
+    async with stage(tmp_path) as on:
+        on.plays(on.turn(search("a private matter")), on.turn(text("High.")))
+        reply = await on.here.post(ask(KIMI, tools=[TOOL]))
+        await on.fees_and_turns(reply.id, 3)
+        client = await on.here.client()
+        record = (await client.get(f"/v1/requests/{reply.id}")).body.decode()
+        assert record.count('"web_search"') == 1
+        assert "private" not in record
+        async with asyncio.timeout(2):  # they are gathered a few times a second
+            while (
+                b'hatz_web_searches_total{outcome="found"} 1.0'
+                not in (await client.get("/metrics")).body
+            ):
+                await asyncio.sleep(0.02)
+        client.close()
+
+
+async def test_a_search_service_that_has_to_be_looked_after_is_told_to_the_operator(tmp_path):
+    async with stage(tmp_path) as on:
+        play = on.service.play()
+        play.perform_all(*refused(402, error="Insufficient credits"))
+        on.plays(on.turn(search(play.cue)), on.turn(text("Anyway.")))
+        read(await on.here.post(ask(KIMI, tools=[TOOL])))
+        client = await on.here.client()
+        health = (await client.get("/readyz")).body.decode()
+        assert "credits are used up" in health
+        client.close()
