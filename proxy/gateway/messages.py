@@ -238,6 +238,7 @@ class Messages:
             routes=routes,
             outlet=outlet,
             ticket=ticket,
+            refuse=lambda fault: self._refuse(call.arrival, outlet, fault, call.caller, body.model),
         )
         return body, turns
 

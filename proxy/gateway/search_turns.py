@@ -93,8 +93,10 @@ class SearchTurns:
         routes: Sequence[Route],
         outlet: Outlet,
         ticket: Ticket,
+        refuse: Callable[[Fault], None],
     ) -> None:
-        """Raises Fault 400 for a history that cannot be gone on with."""
+        """`refuse` tells the client and keeps a support record, for what no row is written of.
+        Raises Fault 400 for a history that cannot be gone on with."""
         self.gone = False
         self._means = means
         self._searching = searching
@@ -104,6 +106,7 @@ class SearchTurns:
         self._wish = wish
         self._routes = routes
         self._outlet = outlet
+        self._refuse = refuse
         self._ticket: Ticket | None = ticket
         self._relay: Reader | None = None
         self._at: At = SEARCHING
@@ -333,7 +336,11 @@ class SearchTurns:
             request = route.provider.request(call, body, route.upstream_model)
         except Fault as fault:
             ticket.settle(0, 0)
-            self._fail(fault, UNASKED)
+            if self._committed:
+                self._fail(fault, UNASKED)
+            else:
+                self._over()
+                self._refuse(fault)
             return
         outer.notes = outer.notes or call.notes
         self._splice.begin_turn()

@@ -119,6 +119,7 @@ class Scene:
             routes=[Route(there, self.pool, "kimi")],
             outlet=self.client,
             ticket=self.ticket,
+            refuse=self.client.refuse,
         )
         self.turns.begin()
 

@@ -364,3 +364,15 @@ async def test_a_search_service_that_has_to_be_looked_after_is_told_to_the_opera
         health = (await client.get("/readyz")).body.decode()
         assert "credits are used up" in health
         client.close()
+
+
+@BOTH
+async def test_what_cannot_be_translated_is_refused_and_recorded(tmp_path, stream):
+    messages = [{"role": "user", "content": [{"type": "container_upload", "file_id": "file_1"}]}]
+    async with stage(tmp_path) as on:
+        reply = await on.here.post(ask(KIMI, stream=stream, tools=[TOOL], messages=messages))
+        assert reply.status == 400
+        assert reply.error["message"].startswith("messages.0.content.0")
+        (refusal,) = await on.here.refusals(reply.id)
+        assert refusal.status == 400
+        assert not on.there.asked and not on.here.open_streams
