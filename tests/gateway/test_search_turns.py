@@ -47,7 +47,7 @@ class Seeker(Client):
         assert self.finals == 1, "two last words"
 
 
-class SearchEngine:
+class Firecrawl:
     """The search service: every search waits until it is answered."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Scene:
         self.desk.answer.set()
         self.pool = Pool()
         self.client = Seeker(self.books, counts=False)
-        self.service = SearchEngine()
+        self.service = Firecrawl()
         self.tasks = Tasks()
         self.metrics = Metrics()
         count = itertools.count(1)
