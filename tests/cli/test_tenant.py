@@ -34,6 +34,7 @@ def test_a_tenant_is_created_and_listed(operator: Operator) -> None:
             "beta_features": False,
             "mfa_required": False,
             "default_model_name": None,
+            "web_search": True,
         },
         "disabled_model_names": [],
     }
