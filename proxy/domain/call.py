@@ -69,8 +69,9 @@ class Call(msgspec.Struct, gc=False):
     """An admitted request: who, what, and the head of the body. The body stays bytes.
 
     The rest is for translated calls. `message_id` and `input_tokens` (an estimate, calibrated;
-    `raw_tokens` before that) are what `message_start` will say; `expected` and `notes` (header
-    lines for the client) are written by the provider with each attempt.
+    `raw_tokens` before that) are what `message_start` will say; `expected`, `notes` (header
+    lines for the client) and `dropped` (fields left out in silence) are written by the provider
+    with each attempt.
     """
 
     arrival: Arrival
@@ -84,3 +85,4 @@ class Call(msgspec.Struct, gc=False):
     raw_tokens: int = 0
     expected: Expected = NOTHING_EXPECTED
     notes: bytes = b""
+    dropped: tuple[str, ...] = ()

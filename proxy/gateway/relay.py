@@ -137,6 +137,8 @@ class Relay:
 
     def begin(self) -> None:
         """Set out. From here on the call ends by itself."""
+        if self._call.dropped:
+            self._means.metrics.left_out(self._call.dropped)
         self._means.wheel.watch(self)
         self._means.metrics.open_streams += 1
         self._outlet.serve(self._call, self)

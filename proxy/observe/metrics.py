@@ -79,6 +79,8 @@ class Metrics(msgspec.Struct):
     learned: dict[str, int] = {}
     """Provider, model and field, parted by tabs, of what deployments refused and are not sent any
     more: in how many processes. Bounded by the deployments and the fields that can be learned."""
+    dropped: dict[str, int] = {}
+    """Requests from which a field was left out because the model's wire has nothing for it."""
     searches: dict[str, int] = {}
     """Web searches by how they ended."""
     searches_shared: int = 0
@@ -123,6 +125,11 @@ class Metrics(msgspec.Struct):
         key = f"{route} {status}"
         self.replies[key] = self.replies.get(key, 0) + 1
 
+    def left_out(self, fields: Iterable[str]) -> None:
+        """These fields of one request did not go on."""
+        for field in fields:
+            self.dropped[field] = self.dropped.get(field, 0) + 1
+
     def refusal(self, reason: str) -> None:
         """One request was refused."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
@@ -137,6 +144,8 @@ class Metrics(msgspec.Struct):
             self.refusals[key] = self.refusals.get(key, 0) + count
         for key, count in other.learned.items():
             self.learned[key] = self.learned.get(key, 0) + count
+        for key, count in other.dropped.items():
+            self.dropped[key] = self.dropped.get(key, 0) + count
         for key, count in other.searches.items():
             self.searches[key] = self.searches.get(key, 0) + count
         self.searches_shared += other.searches_shared
@@ -205,6 +214,14 @@ class _Families(Collector):
         for key, count in metrics.learned.items():
             learned.add_metric(key.split("\t", 2), count)
         yield learned
+        dropped = CounterMetricFamily(
+            "hatz_dropped_fields",
+            "Requests from which a field was left out in translation.",
+            labels=["field"],
+        )
+        for key, count in metrics.dropped.items():
+            dropped.add_metric([key], count)
+        yield dropped
         searches = CounterMetricFamily(
             "hatz_web_searches", "Web searches by outcome.", labels=["outcome"]
         )

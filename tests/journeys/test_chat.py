@@ -165,6 +165,29 @@ async def test_what_cannot_be_translated_is_refused_before_anybody_is_asked(tmp_
         assert refusal.status == 400
 
 
+async def test_fields_that_are_left_out_are_counted(tmp_path):
+    async with provider() as there, gateway(tmp_path, [there], dialect="") as here:
+        there.usual = plays_well
+        await here.post(ask(KIMI, speed="fast", top_k=5, temperature=0.5, context_management={}))
+        await here.post(ask(KIMI, stream=False, context_management={}))
+        sent = msgspec.json.decode(there.asked[0].body)
+        assert sent["temperature"] == 0.5
+        assert not {"speed", "top_k", "context_management"} & set(sent)
+        client = await here.client()
+        metrics = (await client.get("/metrics")).body.decode()
+        client.close()
+        counted = dict(
+            line.removeprefix("hatz_dropped_fields_total").split(" ")
+            for line in metrics.splitlines()
+            if line.startswith("hatz_dropped_fields_total{")
+        )
+        assert counted == {
+            '{field="context_management"}': "2.0",
+            '{field="speed"}': "1.0",
+            '{field="top_k"}': "1.0",
+        }
+
+
 # ---------------------------------------------------------------- broken streams
 
 

@@ -96,6 +96,7 @@ class OpenAIChat:
             made = chat_request(call, body, upstream_model, dialect, self._seal)
             call.expected = made.expected
             call.notes = made.notes
+            call.dropped = made.dropped
             written = made.body
         rest = b"accept: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
             accepted,

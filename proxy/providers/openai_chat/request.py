@@ -55,12 +55,28 @@ ThinkingShown = Literal["shown", "omitted", "swallowed"]
 _CONTINUED = b',"continue_final_message":true,"add_generation_prompt":false'
 
 
+_HINTS = (
+    "cache_control",
+    "context_management",
+    "diagnostics",
+    "fallbacks",
+    "safeguards",
+    "speed",
+    "user_profile_id",
+)
+"""Fields that chat completions have nothing for, and that nothing hangs on (translation.md D11)."""
+_SOMETIMES = ("temperature", "top_p", "top_k", "service_tier")
+"""Fields that go on only where the dialect takes them."""
+
+
 class Written(msgspec.Struct, frozen=True, gc=False):
-    """A request ready to be sent. `notes` are header lines for the client."""
+    """A request ready to be sent. `notes` are header lines for the client, `dropped` the fields
+    that were left out in silence."""
 
     body: bytes
     expected: Expected
     notes: bytes = b""
+    dropped: tuple[str, ...] = ()
 
 
 def chat_request(
@@ -98,11 +114,13 @@ def chat_request(
     metadata = read_metadata(body, counting=False)
     max_tokens = clamped(body.max_tokens, dialect, call.model.max_output_tokens)
 
+    sampling = write_sampling(body, dialect, thinks=thinks)
+    tier = write_service_tier(body, dialect)
     pieces = _head(upstream_model, system, conversation, sent_tools)
     pieces += (
         choice.fields,
         b',"%b":%d' % (dialect.max_tokens_field.encode(), max_tokens),
-        write_sampling(body, dialect, thinks=thinks),
+        sampling,
         write_wish(wish, dialect, tools=bool(sent_tools), max_tokens=max_tokens),
         structured.field,
         b',"stop":%b' % msgspec.json.encode(stops) if stops and dialect.stop == "native" else b"",
@@ -110,7 +128,7 @@ def chat_request(
         _CONTINUED if conversation.prefilled and dialect.prefill == "continue" else b"",
         write_user(metadata, dialect),
         write_cache_key(call, metadata, dialect, [*system, *sent_tools]),
-        write_service_tier(body, dialect),
+        tier,
         b"}",
     )
     expected = Expected(
@@ -122,7 +140,17 @@ def chat_request(
         thinking=_shown(wish, dialect, tools=bool(sent_tools)),
     )
     note = b"x-hatz-max-tokens: %d\r\n" % max_tokens if max_tokens != body.max_tokens else b""
-    return Written(b"".join(pieces), expected, note)
+    return Written(b"".join(pieces), expected, note, _dropped(body, sampling + tier))
+
+
+def _dropped(body: Body, written: bytes) -> tuple[str, ...]:
+    """Fields of the request that are not in what was written of those that may be left out."""
+    fields = body.fields
+    hints = [name for name in _HINTS if name in fields]
+    others = [
+        name for name in _SOMETIMES if name in fields and b'"%b":' % name.encode() not in written
+    ]
+    return (*hints, *others)
 
 
 def counting_request(
