@@ -21,6 +21,8 @@ class Expected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """`disable_parallel_tool_use`: later calls do not exist (translation.md 1.7)."""
     no_calls: bool = False
     """`tool_choice: none` where the provider cannot be told: calls are discarded."""
+    must_call: bool = False
+    """A call was demanded where the provider can only be asked for one in words (1.7)."""
     thinking: Literal["shown", "omitted", "swallowed"] = "swallowed"
     """`omitted`: a block with empty text, the thinking sealed in its signature (1.8)."""
 

@@ -407,6 +407,11 @@ class Relay:
             else:
                 self._give_up(fault)
             return
+        if self._call.expected.must_call and reply.stop_reason == "end_turn" and not self._repeated:
+            # Asked for in words only: a second try, then it is taken as it is (translation.md 1.7).
+            self._repeated = True
+            self._again()
+            return
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
         else:

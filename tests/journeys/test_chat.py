@@ -374,6 +374,19 @@ async def test_arguments_that_are_no_json_are_asked_for_again_once(tmp_path):
         assert "add" in reply.error["message"]
 
 
+async def test_a_call_that_was_only_asked_for_in_words_is_asked_for_once_more(tmp_path):
+    tools = [{"name": "add", "input_schema": {"type": "object"}}]
+    async with provider() as there, gateway(tmp_path, [there], FAST, dialect="moonshot") as here:
+        there.usual = plays_well
+        wish = ask(KIMI, stream=False, tools=tools, tool_choice={"type": "any"})
+        reply = await here.post(wish)
+        assert msgspec.json.decode(reply.body)["content"] == [{"type": "text", "text": "Hello."}]
+        assert len(there.asked) == 2
+        assert (await here.row(reply.id)).attempts == 2
+        await here.post(ask(KIMI, stream=False, tools=tools))
+        assert len(there.asked) == 3
+
+
 # ---------------------------------------------------------------- counting
 
 

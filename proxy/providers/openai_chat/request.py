@@ -137,6 +137,7 @@ def chat_request(
         stop_sequences=stops if dialect.stop == "local" else (),
         first_call_only=choice.first_call_only,
         no_calls=choice.no_calls,
+        must_call=bool(choice.hint) and not conversation.prefilled,
         thinking=_shown(wish, dialect, tools=bool(sent_tools)),
     )
     note = b"x-hatz-max-tokens: %d\r\n" % max_tokens if max_tokens != body.max_tokens else b""
