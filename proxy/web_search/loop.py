@@ -177,6 +177,7 @@ class SearchLoop:
         if self.state is not ROUND and self.state is not SETTLING:
             return []
         self.state = ENDED
+        self._waiting.clear()  # nobody waits for what would be found
         return [End(PAUSED)]
 
     def failed(self) -> None:

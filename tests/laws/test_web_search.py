@@ -261,6 +261,16 @@ def test_whatever_happens_the_loop_answers_each_call_once_and_ends_once(
     assert loop.rounds <= 3
 
 
+def test_a_search_that_waits_is_not_begun_behind_the_end() -> None:
+    loop = SearchLoop("msg_1", Bounds(deadline_s=30, at_once_max=1), Sources())
+    loop.begin([], 0.0)
+    [_, first] = loop.called("a", b'{"query":"a"}', 0.0)
+    assert isinstance(first, Search)
+    loop.called("b", b'{"query":"b"}', 0.0)
+    assert loop.pause() == [End("pause_turn")]
+    assert loop.found(first.id, Found(()), 1.0) == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
