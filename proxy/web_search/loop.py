@@ -111,11 +111,6 @@ class SearchLoop:
         self._bars_calls = False
         self._final: str | None = None
 
-    @property
-    def has_called(self) -> bool:
-        """Does this round search? Then calls of the client's tools wait: they come last."""
-        return bool(self._calls)
-
     # ------------------------------------------------------------ what happens
 
     def begin(self, dangling: Sequence[Dangling], now_s: float) -> list[Order]:

@@ -27,15 +27,6 @@ _SCHEMA = (
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def chat_function(tool: SearchTool) -> bytes:
-    """An element of `tools` of chat completions."""
-    return b'{"type":"function","function":{"name":"%b","description":%b,"parameters":%b}}' % (
-        NAME.encode(),
-        _description(tool, marks=True),
-        _SCHEMA,
-    )
-
-
 def custom_tool(tool: SearchTool, *, marks: bool) -> bytes:
     """An element of Anthropic's `tools`, one the client would run. `marks`: it is to cite with
     `[[n]]`."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from proxy.web_search.shown_tool import chat_function, custom_tool, with_custom_tool
+from proxy.web_search.shown_tool import custom_tool, with_custom_tool
 from proxy.web_search.tool import read_wish
 from tests.web_search.playing import read_tool
 
@@ -17,20 +17,19 @@ SCHEMA = {
 }
 
 
-def test_a_chat_model_is_shown_a_function_that_is_the_same_every_time() -> None:
-    shown = chat_function(read_tool(PLAIN))
-    assert shown == chat_function(read_tool(PLAIN.replace("20250305", "20260318")))
-    function = msgspec.json.decode(shown)
-    assert function["type"] == "function"
-    assert function["function"]["name"] == "web_search"
-    assert function["function"]["parameters"] == SCHEMA
-    assert "[[1]]" in function["function"]["description"]
-    assert "untrusted" in function["function"]["description"]
+def test_the_tool_is_the_same_every_time_and_asks_for_marks() -> None:
+    shown = custom_tool(read_tool(PLAIN), marks=True)
+    assert shown == custom_tool(read_tool(PLAIN.replace("20250305", "20260318")), marks=True)
+    tool = msgspec.json.decode(shown)
+    assert tool["name"] == "web_search"
+    assert tool["input_schema"] == SCHEMA
+    assert "[[1]]" in tool["description"]
+    assert "untrusted" in tool["description"]
 
 
 def test_domains_are_told() -> None:
     tool = read_tool(PLAIN[:-1] + ',"allowed_domains":["a.example/blog","b.example"]}')
-    said = msgspec.json.decode(chat_function(tool))["function"]["description"]
+    said = msgspec.json.decode(custom_tool(tool, marks=True))["description"]
     assert said.endswith(" Only these sites are searched: a.example/blog, b.example.")
     tool = read_tool(PLAIN[:-1] + ',"blocked_domains":["a.example"]}')
     said = msgspec.json.decode(custom_tool(tool, marks=True))["description"]

@@ -100,9 +100,6 @@ def test_a_loop_begins_once() -> None:
     loop.begin([], 0)
     with pytest.raises(AssertionError):
         loop.begin([], 0)
-    assert not loop.has_called
-    loop.called("a", b"{}", 0)
-    assert loop.has_called
 
 
 def test_a_long_block_is_not_kept_whole_for_a_mark_that_may_come() -> None:
