@@ -474,7 +474,8 @@ class House:
     async def close(self) -> None:
         """Drain, end what does not finish, write everything down."""
         self._ready = False
-        left = await self._listener.drain(self.settings.server.drain_timeout_s)
+        server = self.settings.server
+        left = await self._listener.drain(server.drain_timeout_s, server.drain_notice_s)
         if left:
             _LOG.warning("%d connections did not finish in time", left)
             for thing in self._wheel.watched():

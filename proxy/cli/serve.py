@@ -17,6 +17,7 @@ from proxy.assembly.house import House
 from proxy.cli.finding import Finding
 from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.cli.provider_visit import trusted
+from proxy.cli.systemd import inherited, notify
 from proxy.cli.workers import Workers
 from proxy.config.cautions import unresolved, warnings
 from proxy.config.load import ConfigProblems, load
@@ -82,20 +83,21 @@ def _failed(problem: Fault | OSError) -> int:
 
 def _serve(settings: Settings, read: Read) -> int:
     server = settings.server
+    handed = inherited(os.environ, os.getpid())
     if server.workers == 1:
-        listening = bind(server.host, server.port, shared=False)
+        listening = handed or bind(server.host, server.port, shared=server.reuse_port)
         uvloop.run(work(settings, read, "w0", listening))
         return 0
     # Once before the workers: what is wrong with storage ends the start, not worker after worker.
     asyncio.run(_try_storage(settings))
     # Held by the parent so that a port chosen by the system is the same for all.
-    reserved = bind(server.host, server.port, shared=True, listens=False)
+    reserved = handed or bind(server.host, server.port, shared=True, listens=False)
     port = reserved.getsockname()[1]
     settings = replace(settings, server=replace(server, port=port))
 
     def worker(name: str) -> int:
         try:
-            listening = bind(server.host, port, shared=True)
+            listening = handed or bind(server.host, port, shared=True)
             uvloop.run(work(settings, read, name, listening))
         except (Fault, OSError) as problem:
             return _failed(problem)
@@ -121,6 +123,7 @@ async def work(settings: Settings, read: Read, name: str, listening: socket.sock
     loop.add_signal_handler(signal.SIGHUP, changed.set)
     host, port = listening.getsockname()[:2]
     _LOG.info("worker %s serves http://%s:%d/v1/anthropic", name, host, port)
+    notify(os.environ, "READY=1")
     stopping = loop.create_task(stop.wait())
     while not stop.is_set():
         reloading = loop.create_task(changed.wait())
@@ -130,6 +133,7 @@ async def work(settings: Settings, read: Read, name: str, listening: socket.sock
             changed.clear()
             await _reload(house, read)
     _LOG.info("worker %s stops", name)
+    notify(os.environ, "STOPPING=1")
     await house.close()
 
 

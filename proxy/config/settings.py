@@ -51,6 +51,12 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client that reads nothing of its reply for this long is let go."""
     drain_timeout_s: SecondsOrZero = 30.0
     """On stop, open streams may run on for this long."""
+    drain_notice_s: SecondsOrZero = 0.0
+    """On stop, new connections are still taken for this long while `/readyz` says 503: a balancer
+    needs time to see it."""
+    reuse_port: bool = False
+    """Let another gateway of the same system user open the port while this one still serves, and
+    take over; several workers always do."""
     connections_max: Count = 20_000
     """Open client connections per process."""
     pipelined_bytes_max: Count = 1_048_576

@@ -396,9 +396,6 @@ class Door(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Wait for the next request, or begin with one that is here already."""
-        if self._front.draining and self.transport is not None:
-            self._close()
-            return
         self._at = HEAD
         if self._full:
             self._wait_for_reader()
@@ -468,10 +465,15 @@ class Door(asyncio.Protocol):
         else:
             self.transport.abort()
 
-    def close_if_idle(self) -> None:
-        """The gateway drains: a connection without a request is closed now."""
-        if self._at is HEAD and not self._held and self.transport is not None:
+    def rest_briefly(self, now_s: float, grace_s: float) -> None:
+        """The gateway drains: a connection that is seen without a request is closed `grace_s` later
+        if it has none then. `now_s` is the loop's clock."""
+        if self._at is not HEAD or self._held or self.transport is None:
+            return
+        if now_s >= self._deadline_s:
             self._close()
+        else:
+            self._deadline_s = min(self._deadline_s, now_s + grace_s)
 
 
 def _plain(path: bytes) -> bytes:

@@ -55,6 +55,8 @@ class Envelope:
             response = _refused(request, bug, request_id)
         response.headers["request-id"] = request_id
         response.headers["x-request-id"] = request_id
+        if front.draining and not response.prepared:
+            response.force_close()
         if request.path not in _UNLOGGED:
             self._note(request, response, request_id, began_s)
         return response

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -39,6 +40,9 @@ TICK_S = 0.02
 KEY = "a-key-for-tests-0123456789abcdefghijklmn"
 OTHER_KEY = "another-key-for-tests-0123456789abcdefgh"
 MODEL = "anthropic.claude-haiku-4-5"
+
+_HAND_OVER = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&%d'
+"""sd_listen_fds(3): the socket is file 3 of the process that `LISTEN_PID` names."""
 
 _FILE = """
 [server]
@@ -240,18 +244,29 @@ class GatewayProcess(Gateway):
 
 @contextlib.contextmanager
 def gateway_process(
-    place: Path, provider_url: str, more: str = "", *, workers: int = 1, **settings: object
+    place: Path,
+    provider_url: str,
+    more: str = "",
+    *,
+    workers: int = 1,
+    held: socket.socket | None = None,
+    **settings: object,
 ) -> Iterator[GatewayProcess]:
-    """Serving when the block begins; terminated, if need be killed, at its end."""
+    """Serving when the block begins; terminated, if need be killed, at its end.
+
+    `held` is a listening socket that is handed over the way systemd does it.
+    """
     config = write_config(place, provider_url, more)
     make_key(config, KEY)
     log = place / "gateway.log"
     command = ["serve", "--config", str(config), "--workers", str(workers)]
+    handed = [] if held is None else ["bash", "-c", _HAND_OVER % held.fileno(), "bash"]
     with log.open("wb") as out:
         running = subprocess.Popen(
-            [sys.executable, "-m", "proxy", *command],
+            [*handed, sys.executable, "-m", "proxy", *command],
             cwd=ROOT,
             env={**os.environ, **overrides(**settings)},
+            pass_fds=() if held is None else (held.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
