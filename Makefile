@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 FUZZ ?= 20
+CHAOS_S ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients servers fuzz bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers fuzz chaos bench bench-compare loadtest clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +25,9 @@ test: check clients servers  ## everything that must pass; installs what is miss
 fuzz: $(VENV)/.installed-dev  ## the laws of bytes and translation, FUZZ times as long (20) as in test
 	FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(JOBS) -m hypothesis \
 	  tests/laws tests/wire tests/stream tests/providers
+
+chaos: servers  ## workers, PostgreSQL, Redis and providers killed at random under load, CHAOS_S seconds (120)
+	CHAOS_S=$(CHAOS_S) $(BIN)/python -m pytest -s tests/chaos
 
 check: style types floors  ## format, lint, types, import contracts
 

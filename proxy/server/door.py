@@ -466,8 +466,8 @@ class Door(asyncio.Protocol):
             self.transport.abort()
 
     def rest_briefly(self, now_s: float, grace_s: float) -> None:
-        """The gateway drains: a connection that is seen without a request is closed `grace_s` later
-        if it has none then. `now_s` is the loop's clock."""
+        """A connection that is now without a request is closed `grace_s` later if it has none then.
+        `now_s` is the loop's clock."""
         if self._at is not HEAD or self._held or self.transport is None:
             return
         if now_s >= self._deadline_s:

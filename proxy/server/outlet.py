@@ -19,6 +19,11 @@ from proxy.server.front import Front
 from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
 from proxy.wire.http import status_line
 
+FAILED_REST_S = 2.0
+"""A stream that broke off ends with its connection (client-contract.md, rule 10), but its head did
+not say so, and clients that pool connections may be sending the next request already: that one is
+still answered."""
+
 _OK = status_line(200)
 _JSON = b"content-type: application/json\r\n"
 _SSE = (
@@ -50,6 +55,10 @@ class Lane(Protocol):
 
     def lane_answered(self, *, keep_alive: bool) -> None:
         """The reply is written."""
+        ...
+
+    def rest_briefly(self, now_s: float, grace_s: float) -> None:
+        """Close soon, unless the next request comes before."""
         ...
 
 
@@ -141,8 +150,6 @@ class LaneOutlet:
         writer = self._lane.writer
         if writer is None:
             return
-        if outcome is not COMPLETED:
-            self._keep_alive = False
         if self._chunked:
             data = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head, len(data), data)
         elif self._head:
@@ -150,6 +157,8 @@ class LaneOutlet:
         self._head = b""
         writer.write(data)
         self._end(outcome)
+        if outcome is not COMPLETED:
+            self._lane.rest_briefly(self._front.wheel.now_s, FAILED_REST_S)
 
     # ------------------------------------------------------------ the door's side
 

@@ -88,6 +88,19 @@ class TestAStream:
             assert client.is_ended()
         assert gateway.row("broken-off")["outcome"] == "partial"
 
+    def test_that_breaks_off_does_not_cost_the_next_request_its_answer(
+        self, gateway: RunningHouse, provider: Provider
+    ) -> None:
+        play = provider.play()
+        with gateway.connect() as client:
+            client.send(request("POST", PATH, AUTH, message(text=play.cue)))
+            play.wait_arrived()
+            play.say(START + delta("half a sen"))
+            play.end()
+            assert client.reply().events()[-1][0] == "error"
+            for _ in range(2):
+                assert client.ask("POST", PATH, AUTH, message()).events()[-1][0] == "message_stop"
+
 
 class TestAWholeReply:
     def test_says_its_length_and_what_was_asked_for(self, client: RawClient) -> None:
