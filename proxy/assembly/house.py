@@ -44,6 +44,7 @@ from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault
 from proxy.domain.ids import CountedIds, make_id
 from proxy.gateway.counting import Counting
+from proxy.gateway.explanation import Explainer
 from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
@@ -56,6 +57,7 @@ from proxy.observe.metrics import Metrics, exposition
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
 from proxy.server.envelope import REQUEST_ID, Envelope
+from proxy.server.explain import ExplainPage
 from proxy.server.front import DateLine, DoorLimits, Front
 from proxy.server.health import HealthPages
 from proxy.server.listener import Listener
@@ -237,6 +239,11 @@ class House:
             envelope,
             health=self._health(),
             models=ModelPages(self._shelf, lists, admission, limits),
+            explain=ExplainPage(
+                Explainer(lambda: self.settings, lambda: self._shelf.current, self._desk),
+                admission,
+                time.time,
+            ),
             welcome=WelcomePages(settings.server.address),
             office=[
                 ("GET", "/v1/preferences/gateway-mapping", mapping.read),

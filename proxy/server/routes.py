@@ -5,6 +5,7 @@ from aiohttp import web
 
 from proxy.server.door import BASES, LANE
 from proxy.server.envelope import Envelope
+from proxy.server.explain import ExplainPage
 from proxy.server.health import HealthPages
 from proxy.server.models import ModelPages
 from proxy.server.office import Handler, outermost
@@ -18,6 +19,7 @@ def application(
     *,
     health: HealthPages,
     models: ModelPages,
+    explain: ExplainPage,
     welcome: WelcomePages,
     office: list[tuple[str, str, Handler]],
 ) -> web.Application:
@@ -37,6 +39,7 @@ def application(
     for base in BASES:
         read_only(base + "/models", models.anthropic_models)
         add("GET", base + "/models/{model:.+}", models.anthropic_model)
+        add("POST", base + "/explain", explain.explain)
     for lane in LANE:
         path = lane.decode()
         for spelling in (path, path + "/"):

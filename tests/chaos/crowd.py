@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.chaos.installation import CLAUDE, KIMI, Installation, now_s
+from tests.kit.installation import CLAUDE, KIMI, Installation, now_s
 from tests.kit.running import KEY, message
 
 CLIENTS = 24

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.chaos.installation import GatewayParent, Installation, Process, now_s
+from tests.kit.installation import GatewayParent, Installation, Process, now_s
 
 
 class Storm:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.crowd import Crowd, Seen
-from tests.chaos.installation import Installation, installation
 from tests.chaos.storm import Storm
+from tests.kit.installation import Installation, installation
 from tests.kit.journey import seed_of
 from tests.kit.servers import Postgres, Redis
 

@@ -1,5 +1,5 @@
-"""What the storm goes over: two gateways with two workers each, on one PostgreSQL and one Redis, in
-front of two providers that speak both wires. Everything is a process of its own."""
+"""Two gateways with two workers each, on one PostgreSQL and one Redis, in front of two providers
+that speak both wires. Everything is a process of its own."""
 
 import contextlib
 import os
@@ -99,6 +99,19 @@ class GatewayParent:
 
     port: int
     process: Process
+    config: Path
+
+    def command(self, *words: str) -> str:
+        """Another of our commands, as its operator runs it; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "proxy", *words, "--config", str(self.config)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def workers(self) -> list[int]:
         """Their process ids, those just now alive."""
@@ -144,8 +157,10 @@ def _is_ready(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def installation(place: Path, postgres: Postgres, redis: Redis) -> Iterator[Installation]:
-    """Calm when the block begins; ended in an orderly way."""
+def installation(
+    place: Path, postgres: Postgres, redis: Redis, more: str = ""
+) -> Iterator[Installation]:
+    """Calm when the block begins; ended in an orderly way. `more` is TOML of both gateways."""
     database = postgres.new_database()
     providers = {free_port(): place / f"provider-{number}.log" for number in range(PROVIDERS)}
     demos = [
@@ -157,7 +172,7 @@ def installation(place: Path, postgres: Postgres, redis: Redis) -> Iterator[Inst
         own = place / f"gateway-{number}"
         own.mkdir()
         file = own / "gateway.toml"
-        file.write_text(_config(own, database, redis.url(), list(providers)))
+        file.write_text(_config(own, database, redis.url(), list(providers)) + more)
         if not number:
             assert migrate.run(["--config", str(file)]) == 0
             (own / "key").write_text(KEY)
@@ -165,7 +180,7 @@ def installation(place: Path, postgres: Postgres, redis: Redis) -> Iterator[Inst
             assert key_command([*made, "--secret", f"file:{own / 'key'}"]) == 0
         port = free_port()
         command = ["proxy", "serve", "--config", str(file), "--port", str(port)]
-        gateways.append(GatewayParent(port, Process(command, own / "log")))
+        gateways.append(GatewayParent(port, Process(command, own / "log"), file))
     processes = [*demos, *[each.process for each in gateways]]
     try:
         for process in processes:
