@@ -122,13 +122,14 @@ class Suppliers:
             credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
         bytes_max = self._upstream.event_bytes_max
         if each.wire == "anthropic_compat":
-            return lambda _: AnthropicCompat(
+            return lambda upstream_model: AnthropicCompat(
                 each.name,
                 origin,
                 prefix,
                 credential=credential,
                 event_bytes_max=bytes_max,
                 seal=self._seal,
+                cites="claude" in upstream_model.lower(),
             )
         provider = Anthropic(
             each.name,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from proxy.demo.counting import count_tokens
 from proxy.demo.loose_json import listing, mapping, mappings, parsed, text, texts
 from proxy.demo.refusal import bad_request
-from proxy.demo.script import Ask, ForcedTool, Thinking
+from proxy.demo.script import Ask, ForcedTool, Page, Thinking
 
 FIRST_VERSION = "2023-06-01"
 OCTOBER_VERSION = "2026-10-21"
@@ -55,6 +55,7 @@ def read_request(raw: bytes, version: str, *, counting: bool = False) -> Message
     if not isinstance(model, str) or not model:
         raise bad_request("model: " + ("Field required" if model is None else "Invalid value"))
     _check_messages(body.get("messages"))
+    _check_citations(body)
     _check_thinking(mapping(body.get("thinking")), tokens_max)
     if version == OCTOBER_VERSION:
         _check_october(body)
@@ -111,6 +112,27 @@ def _check_thinking(thinking: dict[str, object], tokens_max: int | None) -> None
         raise bad_request("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
+def _check_citations(body: dict[str, object]) -> None:
+    """Citations are on for all that can be cited or for none of it, and never beside a format."""
+    every = [
+        each for message in mappings(body.get("messages")) for each in _citable(message["content"])
+    ]
+    wanted = {mapping(each.get("citations")).get("enabled") is True for each in every}
+    if len(wanted) > 1:
+        raise bad_request("messages: citations must be enabled on all or none of the sources")
+    if wanted == {True} and _schema(body) is not None:
+        raise bad_request("output_config.format: cannot be used together with citations")
+
+
+def _citable(content: object) -> Iterator[dict[str, object]]:
+    """Documents and search results, also those that a tool found."""
+    for block in mappings(content):
+        inside = mappings(block.get("content")) if block.get("type") == "tool_result" else ()
+        for each in (block, *inside):
+            if each.get("type") in ("document", "search_result"):
+                yield each
+
+
 def _check_october(body: dict[str, object]) -> None:
     """What the newer API version no longer takes."""
     for name in _SAMPLING:
@@ -132,6 +154,7 @@ def _ask(body: dict[str, object], tokens_max: int | None) -> Ask:
     return Ask(
         text="\n".join(texts(content)),
         tool_results=tuple(_tool_results(content)),
+        pages=tuple(_pages(body)),
         thinking=_thinking(mapping(body.get("thinking"))),
         tokens_max=tokens_max,
         stop_sequences=tuple(
@@ -157,7 +180,29 @@ def _last_user_content(body: dict[str, object]) -> object:
 def _tool_results(content: object) -> Iterator[str]:
     for block in mappings(content):
         if block.get("type") == "tool_result":
-            yield "\n".join(texts(block.get("content")))
+            inside = block.get("content")
+            found = [_page_text(each) for each in mappings(inside)]
+            yield "\n".join((*texts(inside), *filter(None, found)))
+
+
+def _pages(body: dict[str, object]) -> Iterator[Page]:
+    """Search results of the user's last message, if they are to be cited."""
+    last = _last_user_content(body)
+    number = 0
+    for message in mappings(body.get("messages")):
+        for each in _citable(message["content"]):
+            if each["type"] != "search_result":
+                continue
+            if message["content"] is last and each.get("citations"):
+                yield Page(
+                    number, text(each.get("source")), text(each.get("title")), _page_text(each)
+                )
+            number += 1
+
+
+def _page_text(block: dict[str, object]) -> str:
+    is_page = block.get("type") == "search_result"
+    return "\n".join(texts(block.get("content"))) if is_page else ""
 
 
 def _thinking(asked: dict[str, object]) -> Thinking:

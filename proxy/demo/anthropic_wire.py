@@ -10,7 +10,7 @@ import msgspec
 
 from proxy.demo.envelope import Envelope, Frame
 from proxy.demo.refusal import Refusal
-from proxy.demo.script import Block, Reply, TextBlock, ThinkingBlock, ToolBlock
+from proxy.demo.script import Block, Page, Reply, TextBlock, ThinkingBlock, ToolBlock
 
 
 def frames(reply: Reply, envelope: Envelope) -> Iterator[Frame]:
@@ -121,13 +121,15 @@ def _start(block: Block, tool_id: str) -> dict[str, object]:
             return {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
 
 
-def _deltas(block: Block) -> Iterator[dict[str, str]]:
+def _deltas(block: Block) -> Iterator[dict[str, object]]:
     match block:
         case ThinkingBlock(pieces=pieces, signature=signature):
             for piece in pieces:
                 yield {"type": "thinking_delta", "thinking": piece}
             yield {"type": "signature_delta", "signature": signature}
-        case TextBlock(pieces=pieces):
+        case TextBlock(pieces=pieces, citations=pages):
+            for page in pages:  # in front of the words, as the real API has them
+                yield {"type": "citations_delta", "citation": _citation(page)}
             for piece in pieces:
                 yield {"type": "text_delta", "text": piece}
         case ToolBlock(pieces=pieces):
@@ -135,13 +137,28 @@ def _deltas(block: Block) -> Iterator[dict[str, str]]:
                 yield {"type": "input_json_delta", "partial_json": piece}
 
 
+def _citation(page: Page) -> dict[str, object]:
+    return {
+        "type": "search_result_location",
+        "source": page.source,
+        "title": page.title,
+        "cited_text": page.text,
+        "search_result_index": page.number,
+        "start_block_index": 0,
+        "end_block_index": 1,
+    }
+
+
 def _finished(block: Block, tool_id: str) -> dict[str, object]:
     said = "".join(block.pieces)
     match block:
         case ThinkingBlock(signature=signature):
             return {"type": "thinking", "thinking": said, "signature": signature}
-        case TextBlock():
+        case TextBlock(citations=()):
             return {"type": "text", "text": said}
+        case TextBlock(citations=pages):
+            cited = [_citation(page) for page in pages]
+            return {"type": "text", "text": said, "citations": cited}
         case ToolBlock(name=name):
             # Raw: the arguments go out as they were written, big integers and key order too.
             arguments = msgspec.Raw(said.encode())

@@ -72,12 +72,23 @@ class ForcedTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A search result that may be cited; `number` is its place among all of the request, from 0."""
+
+    number: int
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What a request comes down to. `tokens_max` None is no limit; `schema` None is free text;
     `only_tool` is the name of the tool where there is one."""
 
     text: str = ""
     tool_results: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
     thinking: Thinking = Thinking.OFF
     tokens_max: int | None = None
     stop_sequences: tuple[str, ...] = ()
@@ -113,9 +124,10 @@ class ThinkingBlock:
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Text, a word a piece."""
+    """Text, a word a piece, and the pages it cites."""
 
     pieces: tuple[str, ...]
+    citations: tuple[Page, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +231,7 @@ def _said(
     text, matched = _cut_at_stop(whole, ask.stop_sequences)
     words = words_of(text)
     limit = None if ask.tokens_max is None else max(0, ask.tokens_max - thinking_tokens)
-    blocks = (TextBlock(words[:limit]),) if words[:limit] else ()
+    blocks = _cited(words[:limit], ask, whole)
     if limit is not None and len(words) > limit:
         return blocks, Stop.MAX_TOKENS, None
     return blocks, Stop.STOP_SEQUENCE if matched else Stop.END_TURN, matched
@@ -239,6 +251,13 @@ def _calls(ask: Ask, markers: Markers) -> tuple[Call, ...]:
         filled = fill(ask.forced_tool.schema)
         return (Call(ask.forced_tool.name, msgspec.json.encode(filled).decode()),)
     return ()
+
+
+def _cited(words: tuple[str, ...], ask: Ask, whole: str) -> tuple[TextBlock, ...]:
+    """The words as blocks: what a tool found is quoted in one of its own, which cites."""
+    quoted = len(words_of(whole.removesuffix(AFTER_RESULT).rstrip())) if ask.pages else 0
+    blocks = TextBlock(words[:quoted], ask.pages[:1]), TextBlock(words[quoted:])
+    return tuple(block for block in blocks if block.pieces)
 
 
 def _text(ask: Ask, markers: Markers) -> str:

@@ -26,6 +26,7 @@ from proxy.gateway.searching import Searching
 from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import Forecast, forecast
+from proxy.web_search.citing import how_cited
 from proxy.web_search.history import Retelling
 from proxy.web_search.hit import Sources
 from proxy.web_search.past_results import PastResults
@@ -181,7 +182,7 @@ class Messages:
         request: list[Piece] | None = None
         is_count = call.arrival.errand is COUNT
         if is_count and route.provider.translates:
-            body = self._as_counted(call, body)
+            body = self._as_counted(call, body, cites=route.provider.cites)
         if is_count and not route.provider.counts:
             self._estimate(call, body, outlet, ticket)
             return
@@ -221,7 +222,8 @@ class Messages:
         if wish is None:
             past = PastResults(call.caller.tenant_id, searching.seal, Sources())
             messages = body.fields["messages"]
-            retold = Retelling(messages, past, marks=True).retell()
+            citing = how_cited(body.fields, cites=routes[0].provider.cites)
+            retold = Retelling(messages, past, citing=citing).retell()
             if len(retold) != len(messages) or retold != bytes(messages):
                 body = with_fields(body, {"messages": retold})
             return body, None
@@ -242,19 +244,20 @@ class Messages:
         )
         return body, turns
 
-    def _as_counted(self, call: Call, body: Body) -> Body:
+    def _as_counted(self, call: Call, body: Body, *, cites: bool) -> Body:
         """The body as the model would be asked; as it is where that would be refused, for a count
         never is (translation.md 9.1)."""
         past = PastResults(call.caller.tenant_id, self.searching.seal, Sources())
         messages = body.fields["messages"]
+        citing = how_cited(body.fields, cites=cites)
         try:
-            retold = Retelling(messages, past, marks=True).retell()
+            retold = Retelling(messages, past, citing=citing).retell()
         except Fault:
             return body
         changes = {} if retold == bytes(messages) else {"messages": retold}
         wish = read_wish(body.fields, counting=True)
         if wish is not None:
-            changes["tools"] = with_custom_tool(body.fields["tools"], wish, marks=True)
+            changes["tools"] = with_custom_tool(body.fields["tools"], wish, citing)
         return with_fields(body, changes) if changes else body
 
     def _estimate(self, call: Call, body: Body, outlet: Outlet, ticket: Ticket) -> None:

@@ -28,13 +28,13 @@ from proxy.gateway.tasks import Tasks
 from proxy.ledger.credits import forecast
 from proxy.ledger.tab import Tab
 from proxy.upstream.search_carrier import RequestSearches
+from proxy.web_search.citing import how_cited
 from proxy.web_search.dangling import find_dangling, last_words
 from proxy.web_search.follow_up import follow_up, with_follow_up
 from proxy.web_search.history import Retelling
 from proxy.web_search.hit import Failed, Found, Sources
 from proxy.web_search.hit import Outcome as SearchOutcome
 from proxy.web_search.loop import Bounds, SearchLoop
-from proxy.web_search.markers import MarkSplitter
 from proxy.web_search.orders import Ask, End, Order, Search, ShowCall, ShowResult
 from proxy.web_search.past_results import PastResults
 from proxy.web_search.query import query_of_words
@@ -115,9 +115,10 @@ class SearchTurns:
         self._usages: list[Usage] = []
         self._sources = Sources()
         messages = body.fields["messages"]
+        self._citing = how_cited(body.fields, cites=routes[0].provider.cites)
         past = PastResults(call.caller.tenant_id, searching.seal, self._sources)
         self._retelling: Retelling | None = Retelling(
-            messages, past, marks=True, off=not searching.enabled
+            messages, past, citing=self._citing, off=not searching.enabled
         )
         self._dangling = find_dangling(messages, may_search=True)
         self._answers: dict[str, Answer] = {}
@@ -126,7 +127,8 @@ class SearchTurns:
         self._document = ShownDocument()
         self._splice = Splice(
             self._events if call.streamed else self._document,
-            MarkSplitter(self._sources),
+            self._sources,
+            self._citing,
             searching.seal,
             call.caller.tenant_id,
         )
@@ -262,7 +264,7 @@ class SearchTurns:
             more = follow_up(
                 self._splice.said,
                 order.answered,
-                marks=True,
+                citing=self._citing,
                 off=not self._searching.enabled,
             )
             self._messages = with_follow_up(self._messages, more)
@@ -279,7 +281,7 @@ class SearchTurns:
     def _changes(self, order: Ask) -> dict[str, bytes]:
         changes = {
             "messages": self._messages,
-            "tools": with_custom_tool(self._body.fields["tools"], self._wish, marks=True),
+            "tools": with_custom_tool(self._body.fields["tools"], self._wish, self._citing),
             "stream": b"true",
         }
         if order.choice != "asked":

@@ -29,6 +29,7 @@ class Anthropic:
 
     counts = True
     translates = False
+    cites = True
 
     def __init__(
         self,

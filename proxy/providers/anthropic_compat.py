@@ -27,7 +27,7 @@ from proxy.wire.seal import ThinkingSeal
 
 class AnthropicCompat:
     """A provider on almost Anthropic's wire. `credential` is the one header sent, name and value:
-    some of these endpoints refuse two (translation.md trap 50)."""
+    some of these endpoints refuse two (translation.md trap 50). `cites`: its model is a Claude."""
 
     counts = True
     translates = True
@@ -42,8 +42,10 @@ class AnthropicCompat:
         credential: tuple[str, str] | None,
         event_bytes_max: int,
         seal: ThinkingSeal,
+        cites: bool = False,
     ) -> None:
         self.name = name
+        self.cites = cites
         self.origin = origin
         self._writer = RequestWriter(origin, prefix, credential)
         self._event_bytes_max = event_bytes_max

@@ -24,6 +24,8 @@ class Provider(Protocol):
     translates: bool
     """Is the message made by us from another wire? Then it needs an id and an estimate of its
     input from us."""
+    cites: bool
+    """Does its model cite `search_result` blocks by itself (translation.md 9.10)?"""
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The whole HTTP request for this call, in pieces. What its reply must know of it is noted

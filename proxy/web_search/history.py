@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.web_search.citing import Citing
 from proxy.web_search.dangling import RESULT, is_search
 from proxy.web_search.past_results import PastResults
 from proxy.web_search.past_turn import Segment
@@ -32,15 +33,15 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 class Retelling:
     """One request's history. Its results are read at once, so that pages found from now on get
-    numbers behind theirs. `marks` as in `answer_block`; `off`: searching is switched off. Raises
+    numbers behind theirs. `citing` as in `answer_block`; `off`: searching is switched off. Raises
     Fault 400 for tokens that were altered."""
 
     def __init__(
-        self, messages: msgspec.Raw, past: PastResults, *, marks: bool, off: bool = False
+        self, messages: msgspec.Raw, past: PastResults, *, citing: Citing, off: bool = False
     ) -> None:
         self._whole = bytes(messages)
         self._past = past
-        self._marks = marks
+        self._citing = citing
         self._off = off
         self._read = read_messages(messages) if _has_mark(self._whole) else []
         self._results: dict[str, tuple[Answer, bytes]] = {}
@@ -118,7 +119,7 @@ class Retelling:
                 self._search(block, segment)
             elif block.type == "text" and is_text(block.text):
                 at = f"{where}.{number}"
-                segment.add_text(raw, block, at, self._past, marks=self._marks)
+                segment.add_text(raw, block, at, self._past, self._citing)
             else:
                 segment.add(raw, block.type)
         return segments
@@ -135,7 +136,7 @@ class Retelling:
                 search,
                 query.text,
                 answer,
-                marks=self._marks,
+                citing=self._citing,
                 off=self._off,
                 cache_control=cached,
             )

@@ -70,8 +70,12 @@ class Sources:
         return tuple(numbered)
 
     def note(self, hit: Hit) -> None:
-        """A page that has its number from an earlier request."""
-        self._by_number[hit.number] = hit
+        """A page that has its number from an earlier request; one that somebody else found has
+        none, and only its address is known."""
+        if hit.number:
+            self._by_number[hit.number] = hit
+        elif hit.url in self._by_url:
+            return
         self._by_url[hit.url] = hit
         self._last = max(self._last, hit.number)
 

@@ -73,7 +73,9 @@ class PastResults(msgspec.Struct):
                 return hit
         if not isinstance(past.url, str) or not past.url:
             return None
-        return Hit(past.url, past.title if isinstance(past.title, str) else "")
+        hit = Hit(past.url, past.title if isinstance(past.title, str) else "")
+        self.sources.note(hit)
+        return hit
 
 
 def read_past_hits(block: Block) -> list[PastHit] | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from proxy.web_search.citing import BLOCKS, Citing
 from proxy.web_search.hit import ErrorCode, Hit
 from proxy.web_search.tokens import SearchSeal
 from proxy.web_search.told import tell_failure, tell_hits
@@ -75,16 +76,15 @@ def answer_block(
     query: str,
     answer: Answer,
     *,
-    marks: bool,
+    citing: Citing,
     off: bool = False,
     cache_control: bytes = b"",
 ) -> bytes:
-    """The answer as a `tool_result`. `marks`: the model cites with `[[n]]`, so pages are told as
-    text; else they are `search_result` blocks, which Claude cites of itself. `off`: searching is
-    switched off."""
+    """The answer as a `tool_result`. By `citing` pages are `search_result` blocks, or told as
+    text. `off`: searching is switched off."""
     if isinstance(answer, str):
         content = _json(tell_failure(answer, off=off))
-    elif marks or not answer:
+    elif citing is not BLOCKS or not answer:
         content = _json(tell_hits(query, answer))
     else:
         content = _search_results(answer)

@@ -24,7 +24,7 @@ class ShownDocument:
         self._call = ("", "")
 
     def text(self, words: bytes) -> None:
-        """See `splice.Shown`, as for all that follows."""
+        """See `shown.Shown`, as for all that follows."""
         self._open = _Open.TEXT
         self._words.append(words)
 

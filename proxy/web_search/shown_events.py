@@ -23,7 +23,7 @@ class ShownEvents:
         return whole
 
     def text(self, words: bytes) -> None:
-        """See `splice.Shown`, as for all that follows."""
+        """See `shown.Shown`, as for all that follows."""
         if not self._open:
             self._begin(events.TEXT_BLOCK, events.TEXT)
         self._out.append(self._open + words + events.DELTA_CLOSE)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from proxy.web_search.citing import MARKS, Citing
 from proxy.web_search.domains import Domain
 from proxy.web_search.tool import NAME, SearchTool, Wish
 
@@ -27,28 +28,28 @@ _SCHEMA = (
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def custom_tool(tool: SearchTool, *, marks: bool) -> bytes:
-    """An element of Anthropic's `tools`, one the client would run. `marks`: it is to cite with
-    `[[n]]`."""
+def custom_tool(tool: SearchTool, citing: Citing) -> bytes:
+    """An element of Anthropic's `tools`, one the client would run, told to cite where models
+    do not by themselves."""
     cached = b',"cache_control":%b' % tool.cache_control if tool.cache_control else b""
     return b'{"name":"%b","description":%b,"input_schema":%b%b}' % (
         NAME.encode(),
-        _description(tool, marks=marks),
+        _description(tool, citing),
         _SCHEMA,
         cached,
     )
 
 
-def with_custom_tool(tools: msgspec.Raw, wish: Wish, *, marks: bool) -> bytes:
+def with_custom_tool(tools: msgspec.Raw, wish: Wish, citing: Citing) -> bytes:
     """A request's `tools` with the custom tool where the search tool stood; all others keep their
     bytes. A second search tool, which only a count of tokens lets pass, stays."""
     items = [bytes(item) for item in _LIST.decode(tools)]
-    items[wish.tool.place] = custom_tool(wish.tool, marks=marks)
+    items[wish.tool.place] = custom_tool(wish.tool, citing)
     return b"[%b]" % b",".join(items)
 
 
-def _description(tool: SearchTool, *, marks: bool) -> bytes:
-    said = _WHAT + (_CITE if marks else "")
+def _description(tool: SearchTool, citing: Citing) -> bytes:
+    said = _WHAT + (_CITE if citing is MARKS else "")
     if tool.allowed:
         said += f" Only these sites are searched: {_listed(tool.allowed)}."
     if tool.blocked:

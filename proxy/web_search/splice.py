@@ -11,58 +11,19 @@ a search is made and when a turn begins: that is the loop's.
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Protocol
 
 import msgspec
 
 from proxy.domain.usage import Usage
-from proxy.web_search.citations import citation_json
-from proxy.web_search.markers import Citation, MarkSplitter, Piece, Words
+from proxy.web_search.cited_text import CitedText
+from proxy.web_search.citing import Citing
+from proxy.web_search.hit import Sources
 from proxy.web_search.query import is_whole
+from proxy.web_search.said import Said
+from proxy.web_search.shown import Shown
 from proxy.web_search.tokens import SearchSeal
 from proxy.web_search.tool import NAME
 from proxy.wire.messages import ReportedUsage
-
-
-class Shown(Protocol):
-    """What the client gets to see. Calls come in a legal order only; `words` are as they stand
-    inside a JSON string, blocks are JSON."""
-
-    def text(self, words: bytes) -> None:
-        """More of the open text, which opens where there is none."""
-        ...
-
-    def cite(self, citation: bytes) -> None:
-        """The open text cites."""
-        ...
-
-    def thinking(self, words: bytes) -> None:
-        """More of the open thinking, which opens where there is none."""
-        ...
-
-    def sign(self, signature: bytes) -> None:
-        """The signature of the open thinking, which opens where there is none."""
-        ...
-
-    def call(self, call_id: str, name: str) -> None:
-        """A call of a tool of the client opens."""
-        ...
-
-    def arguments(self, words: bytes) -> None:
-        """More of the open call's input."""
-        ...
-
-    def close(self) -> None:
-        """The open block, if there is one, is whole."""
-        ...
-
-    def searched(self, opening: bytes, arguments: bytes, whole: bytes) -> None:
-        """A `server_tool_use`: as it opens, what it is asked, and all of it."""
-        ...
-
-    def block(self, whole: bytes) -> None:
-        """A block that is there at once."""
-        ...
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -71,6 +32,7 @@ class _Delta(msgspec.Struct, gc=False):
     thinking: msgspec.Raw = msgspec.Raw(b'""')
     signature: msgspec.Raw = msgspec.Raw(b'""')
     partial_json: msgspec.Raw = msgspec.Raw(b'""')
+    citation: msgspec.Raw = msgspec.Raw()
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -116,26 +78,22 @@ class Captured(msgspec.Struct, frozen=True):
 
 
 class Splice:
-    """One message. `splitter` finds marks in its text."""
+    """One message. What it cites are pages of `sources`, which may grow while it streams."""
 
     def __init__(
-        self, shown: Shown, splitter: MarkSplitter, seal: SearchSeal, tenant_id: str
+        self, shown: Shown, sources: Sources, citing: Citing, seal: SearchSeal, tenant_id: str
     ) -> None:
         self.shown = shown
-        self._splitter = splitter
-        self._seal = seal
-        self._tenant_id = tenant_id
         self._at: At = BETWEEN
         self._call: _Block = _Block()
         self._given: list[bytes] = []
         self._thought: list[bytes] = []
         self._signature = b'""'
-        self._said_text: list[bytes] = []
         self._held: list[tuple[_Block, bytes]] = []
         self._broken: list[Captured] = []
         """Calls whose arguments are no object."""
-        self.said: list[bytes] = []
-        """Blocks of this turn as the model is to see them again, searches left out."""
+        self._said = Said()
+        self._text = CitedText(shown, sources, citing, seal, tenant_id)
         self.client_calls = 0
         """Calls of the client's tools in this turn."""
         self.has_searched = False
@@ -147,11 +105,16 @@ class Splice:
         self.failure = b""
         """The data of the `error` event that ended it."""
 
+    @property
+    def said(self) -> list[bytes]:
+        """Blocks of this turn as the model is to see them again, searches left out."""
+        return self._said.blocks()
+
     def begin_turn(self) -> None:
         """The model is asked anew."""
         self._at = BETWEEN
         self._broken = []
-        self.said = []
+        self._said = Said()
         self.client_calls = 0
         self.has_searched = False
         self.usage = Usage()
@@ -217,9 +180,9 @@ class Splice:
 
     def _more(self, delta: _Delta) -> None:
         if delta.type == "text_delta":
-            words = _inside(delta.text)
-            self._said_text.append(words)
-            self._show(self._splitter.feed(words))
+            self._text.words(_inside(delta.text), self._said)
+        elif delta.type == "citations_delta" and delta.citation:
+            self._text.cite(delta.citation)
         elif delta.type == "thinking_delta":
             words = _inside(delta.thinking)
             self._thought.append(words)
@@ -244,13 +207,9 @@ class Splice:
             self._given = []
             return None
         if at is TEXT:
-            self._show(self._splitter.close())
-            if self._said_text:
-                words = b"".join(self._said_text)
-                self.said.append(b'{"type":"text","text":"%b"}' % words)
-                self._said_text = []
+            self._text.close(self._said)
         elif at is THINKING:
-            self.said.append(
+            self._said.add(
                 b'{"type":"thinking","thinking":"%b","signature":%b}'
                 % (b"".join(self._thought), self._signature)
             )
@@ -258,15 +217,6 @@ class Splice:
             self._signature = b'""'
         self.shown.close()
         return None
-
-    def _show(self, pieces: list[Piece]) -> None:
-        for piece in pieces:
-            if isinstance(piece, Words):
-                self.shown.text(piece.inside)
-            elif isinstance(piece, Citation):
-                self.shown.cite(citation_json(piece, self._seal, self._tenant_id))
-            else:
-                self.shown.close()
 
 
 def _inside(raw: msgspec.Raw) -> bytes:

@@ -137,8 +137,29 @@ def test_the_model_gets_back_what_it_was_told_the_first_time(seen: Seen, model: 
     assert turn_3[: len(turn_2_round_2)] == turn_2_round_2
     written = repr(turn_3)
     assert "GWc1." not in written
+    if model == CLAUDE_ELSEWHERE:
+        assert "[[" not in written
+        assert written.count("'type': 'search_result'") == 10
+        assert written.count("'citations': {'enabled': True}") == 10
+        return
     for number in range(1, 11):  # over all turns, not from 1 again
         assert f"[[{number}]] the {'moon' if number < 6 else 'sun'}: " in written
+
+
+@every_sdk
+@ways
+def test_a_claude_that_cites_by_itself_is_not_asked_to(seen: Seen, way: str) -> None:
+    """Its own citations, of a page it was told of as a search result (translation.md 9.10)."""
+    played = seen["search"][CLAUDE_ELSEWHERE]
+    for body in played["sent"]:
+        assert "double square brackets" not in repr(body["tools"])
+    [result] = blocks_of(played[way], "web_search_tool_result")
+    cited = blocks_of(played[way], "text")[1]
+    [citation] = cited["citations"]
+    page = next(page for page in result["content"] if page["url"] == citation["url"])
+    assert citation["title"] == page["title"]
+    # Claude's words, cut as Anthropic cuts them.
+    assert citation["cited_text"] in cited["text"].replace("The tool answered: ", "")
 
 
 @every_sdk

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 DELTAS = {
-    "text": ["text_delta"],
+    "text": ["text_delta", "citations_delta"],
     "thinking": ["thinking_delta", "signature_delta"],
     "tool_use": ["input_json_delta"],
 }
@@ -103,6 +103,8 @@ def add(block: dict[str, Any], delta: dict[str, Any]) -> None:
     block["_kinds"].append(kind)
     if kind == "signature_delta":
         block["signature"] = part
+    elif kind == "citations_delta":
+        block.setdefault("citations", []).append(part)
     else:
         block["_parts"].append(part)
 

@@ -10,7 +10,7 @@ from proxy.demo.anthropic_request import (
     read_request,
 )
 from proxy.demo.refusal import RefusedError
-from proxy.demo.script import Ask, ForcedTool, Thinking
+from proxy.demo.script import Ask, ForcedTool, Page, Thinking
 
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 TOOL = {"name": "weather", "input_schema": SCHEMA}
@@ -210,3 +210,51 @@ def test_wishes_are_read(changes: dict[str, Any], ask: Ask) -> None:
         ask.forced_tool,
         ask.schema,
     )
+
+
+def page(source: str, *, cited: bool) -> dict[str, Any]:
+    found = {"type": "search_result", "source": source, "title": "T", "content": [text("High.")]}
+    return found | {"citations": {"enabled": True}} if cited else found
+
+
+def result(*found: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": "toolu_1", "content": list(found)}
+
+
+def test_pages_a_tool_found_may_be_cited_by_their_number() -> None:
+    earlier = user(result(page("https://a.example/", cited=True)))
+    now = user(result(page("https://b.example/", cited=True)))
+    found = asked(messages=[earlier, now])
+    assert found.tool_results == ("High.",)
+    assert found.pages == (Page(1, "https://b.example/", "T", "High."),)
+    assert asked(messages=[user(result(page("https://a.example/", cited=False)))]).pages == ()
+
+
+DOCUMENT = {"type": "document", "source": {"type": "text", "data": "A book."}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wording"),
+    [
+        ({"messages": [user(DOCUMENT, result(page("https://a/", cited=True)))]}, "all or none"),
+        (
+            {
+                "messages": [
+                    user(page("https://a/", cited=False)),
+                    user(page("https://b/", cited=True)),
+                ]
+            },
+            "all or none",
+        ),
+        (
+            {
+                "messages": [user(page("https://a/", cited=True))],
+                "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
+            },
+            "together with citations",
+        ),
+    ],
+)
+def test_citations_are_for_all_sources_or_none(changes: dict[str, Any], wording: str) -> None:
+    with pytest.raises(RefusedError, match=wording):
+        asked(**changes)

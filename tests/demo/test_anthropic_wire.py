@@ -6,7 +6,7 @@ import pytest
 from proxy.demo import anthropic_wire
 from proxy.demo.envelope import Envelope
 from proxy.demo.refusal import Refusal
-from proxy.demo.script import Ask, Reply, Thinking, answer
+from proxy.demo.script import AFTER_RESULT, Ask, Page, Reply, Thinking, answer
 from tests.demo.grammar import check, events_of
 
 ENVELOPE = Envelope(serial="aa00000001", model="claude-opus-4-7", input_tokens=12)
@@ -19,6 +19,9 @@ ASKS = {
     "empty": Ask(text="hi", tokens_max=0),
     "cut": Ask(text="hi", tokens_max=3),
     "stopped": Ask(text="hi", stop_sequences=("demo",)),
+    "cited": Ask(
+        tool_results=("High. Low.",), pages=(Page(3, "https://a.example/", "A", "High."),)
+    ),
     "umlauts": Ask(tool_results=("Gr\u00fc\u00dfe \u2028 \U0001f600",)),
 }
 
@@ -109,3 +112,27 @@ def test_the_error_envelope() -> None:
         "error": {"type": "invalid_request_error", "message": "no"},
         "request_id": "req_1",
     }
+
+
+def test_a_page_that_was_found_is_cited() -> None:
+    content = json.loads(anthropic_wire.whole(reply_to("cited"), ENVELOPE))["content"]
+    assert [block["text"] for block in content] == [
+        "The tool answered: High. Low.",
+        f"\n{AFTER_RESULT}",
+    ]
+    assert "citations" not in content[1]
+    assert content[0]["citations"] == [
+        {
+            "type": "search_result_location",
+            "source": "https://a.example/",
+            "title": "A",
+            "cited_text": "High.",
+            "search_result_index": 3,
+            "start_block_index": 0,
+            "end_block_index": 1,
+        }
+    ]
+    deltas = [
+        event["delta"] for event in streamed("cited") if "content_block_delta" in event["type"]
+    ]
+    assert deltas[0] == {"type": "citations_delta", "citation": content[0]["citations"][0]}

@@ -35,6 +35,12 @@ def thought(words: str) -> Item:
     return ("thinking", words)
 
 
+def cited(words: str, *sources: str, late: bool = False) -> Item:
+    """Something said by a Claude that cites `search_result` blocks of these sources. `late`: it
+    says so behind its words and not in front of them. On Anthropic's wire only."""
+    return ("cited", words, sources, late)
+
+
 def search(query: str, call_id: str = "call_s1") -> Item:
     """A call of the search tool."""
     return ("call", call_id, "web_search", _json({"query": query}).decode())
@@ -105,9 +111,32 @@ def _messages(items: tuple[Item, ...], stop: str, used: tuple[int, int]) -> list
     ]
 
 
+def citation(source: str) -> dict[str, object]:
+    """Claude's own; of a document where the source is no address."""
+    if not source.startswith("https://"):
+        return {"type": "char_location", "cited_text": source, "document_index": 0}
+    return {
+        "type": "search_result_location",
+        "source": source,
+        "title": "A page",
+        "cited_text": f"What {source} says.",
+        "search_result_index": 0,
+        "start_block_index": 0,
+        "end_block_index": 1,
+    }
+
+
 def _block(item: Item) -> tuple[object, list[object]]:
     if item[0] == "text":
         return {"type": "text", "text": ""}, [{"type": "text_delta", "text": item[1]}]
+    if item[0] == "cited":
+        _, words, sources, late = item
+        said = [{"type": "text_delta", "text": words}] if words else []
+        citations = [
+            {"type": "citations_delta", "citation": citation(source)} for source in sources
+        ]
+        delta = said + citations if late else citations + said
+        return {"type": "text", "text": "", "citations": []}, delta
     if item[0] == "thinking":
         return {"type": "thinking", "thinking": "", "signature": ""}, [
             {"type": "thinking_delta", "thinking": item[1]},

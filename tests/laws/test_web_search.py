@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault
 from proxy.web_search.citations import citation_json
+from proxy.web_search.citing import MARKS, Citing
 from proxy.web_search.firecrawl import SearchOptions
 from proxy.web_search.firecrawl_reply import ALL_CHARS_MAX, HIT_CHARS_MAX, read_search_reply
 from proxy.web_search.follow_up import follow_up
@@ -131,7 +132,7 @@ def test_a_search_is_told_again_to_the_byte(picked: list[int], prose: str, query
     search = search_id("msg_gw_x", 0)
     asked = read_query(arguments)
     said = b'{"type":"text","text":"Let me see."}'
-    first = follow_up([said], [Answered(search, "call_1", asked, answer)], marks=True)
+    first = follow_up([said], [Answered(search, "call_1", asked, answer)], citing=MARKS)
     rewritten = msgspec.json.encode(msgspec.json.decode(asked.arguments))
     blocks = [
         said,
@@ -143,7 +144,7 @@ def test_a_search_is_told_again_to_the_byte(picked: list[int], prose: str, query
     told_by = b'{"role":"assistant","content":[%b]}' % b",".join(blocks)
     later = b'{"role":"user","content":[{"type":"text","text":"and?"}]}'
     messages = msgspec.Raw(b"[%b]" % b",".join([user, told_by, later]))
-    told = Retelling(messages, PastResults(TENANT, SEAL, Sources()), marks=True).retell()
+    told = Retelling(messages, PastResults(TENANT, SEAL, Sources()), citing=MARKS).retell()
     if len(blocks) == 3:  # nothing was said behind the result: what the user says stands with it
         assert told.startswith(b"[" + user + b"," + first.removesuffix(b"]}"))
         return
@@ -304,6 +305,6 @@ def test_no_history_breaks_anything_but_by_a_fault(values: list[object], kind: s
     raw = msgspec.json.encode([{"role": "assistant", "content": content}])
     messages = msgspec.Raw(raw)
     past = PastResults(TENANT, SEAL, Sources())
-    for marks in (True, False):
-        msgspec.json.decode(Retelling(messages, past, marks=marks).retell())
+    for citing in Citing:
+        msgspec.json.decode(Retelling(messages, past, citing=citing).retell())
     msgspec.json.decode(without_our_searches(messages, past))

@@ -7,6 +7,7 @@ import msgspec
 
 from proxy.domain.fault import Fault
 from proxy.web_search.citations import citation_json
+from proxy.web_search.citing import BLOCKS, MARKS
 from proxy.web_search.firecrawl import SearchOptions, SearchRequest, search_request
 from proxy.web_search.firecrawl_reply import read_search_reply
 from proxy.web_search.history import Retelling
@@ -207,7 +208,10 @@ def history(given: str) -> str:
             told = without_our_searches(raw, past)
         else:
             retelling = Retelling(
-                raw, past, marks=heads["wire"] == "chat", off=heads.get("off") == "yes"
+                raw,
+                past,
+                citing=MARKS if heads["wire"] == "chat" else BLOCKS,
+                off=heads.get("off") == "yes",
             )
             left = {"srvtoolu_left": sources.number([Hit("https://new.example/", "New")])}
             told = retelling.retell(left)

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from proxy.domain.fault import Fault
+from proxy.web_search.citing import MARKS
 from proxy.web_search.firecrawl import SearchOptions
 from proxy.web_search.firecrawl_reply import REPLY_BYTES_MAX, read_search_reply
 from proxy.web_search.follow_up import follow_up, with_follow_up
@@ -42,7 +43,7 @@ def test_a_chat_server_sees_the_same_bytes_in_the_round_and_in_later_requests(ro
     result, again = loop.found(search, Found(hits, 2), 3)
     assert isinstance(result, ShowResult)
     assert isinstance(again, Ask)
-    round_two = with_follow_up(b"[" + USER + b"]", follow_up([SAID], again.answered, marks=True))
+    round_two = with_follow_up(b"[" + USER + b"]", follow_up([SAID], again.answered, citing=MARKS))
 
     canonical = again.answered[0].query.arguments
     blocks = b",".join(
@@ -59,7 +60,7 @@ def test_a_chat_server_sees_the_same_bytes_in_the_round_and_in_later_requests(ro
     )
     # A client reads and writes it all anew.
     replayed = msgspec.json.format(msgspec.json.encode(msgspec.json.decode(replayed)), indent=2)
-    later = Retelling(msgspec.Raw(replayed), past(), marks=True).retell()
+    later = Retelling(msgspec.Raw(replayed), past(), citing=MARKS).retell()
 
     model = {"moonshot": "kimi-k2.6", "openai": "gpt-5", "deepseek": "deepseek-chat"}[row]
     sent = ask(body(round_two), row=row, upstream_model=model).body
@@ -74,7 +75,7 @@ def test_pages_found_now_are_numbered_behind_those_of_the_conversation() -> None
     blocks = b"[%b,%b]" % (shown_call("srvtoolu_gwA", b'{"query":"x"}'), result)
     messages = msgspec.Raw(b'[%b,{"role":"assistant","content":%b}]' % (USER, blocks))
     known = past()
-    Retelling(messages, known, marks=True)
+    Retelling(messages, known, citing=MARKS)
     (numbered,) = known.sources.number([Hit("https://new.example/", "New")])
     assert numbered.number == 4
     assert known.sources.get(2) == HITS[2]
@@ -85,7 +86,7 @@ def test_a_conversation_can_be_told_twice() -> None:
         b'[%b,{"role":"assistant","content":[%b,%b]},{"role":"user","content":"and?"}]'
         % (USER, SAID, shown_call("srvtoolu_left", b'{"query":"x"}'))
     )
-    retelling = Retelling(messages, past(), marks=True)
+    retelling = Retelling(messages, past(), citing=MARKS)
     first = retelling.retell({"srvtoolu_left": "too_many_requests"})
     assert b"Search failed: too_many_requests." in first
     assert b"Search failed: unavailable." in retelling.retell()
@@ -97,7 +98,7 @@ def test_a_message_of_nothing_but_an_answer_to_an_earlier_search_is_gone() -> No
     result = shown_result("srvtoolu_gwA", (HITS[1],), SEAL, TENANT, 9)
     assistant = b'{"role":"assistant","content":[%b]}'
     messages = b",".join([USER, assistant % call, assistant % result, USER])
-    told = Retelling(msgspec.Raw(b"[%b]" % messages), past(), marks=True).retell()
+    told = Retelling(msgspec.Raw(b"[%b]" % messages), past(), citing=MARKS).retell()
     roles = [message["role"] for message in msgspec.json.decode(told)]
     assert roles == ["user", "assistant", "user", "user"]
 
@@ -105,7 +106,7 @@ def test_a_message_of_nothing_but_an_answer_to_an_earlier_search_is_gone() -> No
 def test_an_unreadable_history_is_told_in_anthropics_words() -> None:
     broken = msgspec.Raw(b'[{"role":"assistant","content":[{"type":7,"name":"web_search_"}]}]')
     with pytest.raises(Fault, match=r"messages\.0\.content\.0\.type: Input should be"):
-        Retelling(broken, past(), marks=True)
+        Retelling(broken, past(), citing=MARKS)
 
 
 @pytest.mark.parametrize(

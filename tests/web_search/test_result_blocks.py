@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from proxy.domain.usage import Usage
+from proxy.web_search.citing import MARKS
 from proxy.web_search.follow_up import follow_up, with_follow_up
 from proxy.web_search.orders import Answered
 from proxy.web_search.query import read_query
@@ -58,7 +59,7 @@ def test_a_round_adds_what_was_said_and_what_was_answered() -> None:
         Answered("srvtoolu_gwB", "call_2", query, "unavailable"),
     ]
     said = [b'{"type":"text","text":"Let me see."}']
-    more = follow_up(said, calls, marks=True, off=True)
+    more = follow_up(said, calls, citing=MARKS, off=True)
     messages = msgspec.json.decode(with_follow_up(b'[{"role":"user","content":"hi"}]\n', more))
     assert [message["role"] for message in messages] == ["user", "assistant", "user"]
     assert [block["type"] for block in messages[1]["content"]] == ["text", "tool_use", "tool_use"]

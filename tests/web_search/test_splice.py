@@ -2,8 +2,8 @@
 
 import msgspec
 
+from proxy.web_search.citing import MARKS, Citing
 from proxy.web_search.hit import Sources
-from proxy.web_search.markers import MarkSplitter
 from proxy.web_search.shown_document import ShownDocument
 from proxy.web_search.splice import Captured, Splice
 from tests.kit.turns import COMPAT, call, search, text, thought, turn
@@ -12,11 +12,11 @@ from tests.web_search.playing import HITS, SEAL, TENANT
 BROKEN = ("call", "call_b", "web_search", '{"query":"bro')
 
 
-def make_splice() -> Splice:
+def make_splice(citing: Citing = MARKS) -> Splice:
     sources = Sources()
     for hit in HITS.values():
         sources.note(hit)
-    return Splice(ShownDocument(), MarkSplitter(sources), SEAL, TENANT)
+    return Splice(ShownDocument(), sources, citing, SEAL, TENANT)
 
 
 def take(splice: Splice, *items, stop: str = "", used=(100, 10)) -> list[Captured]:

@@ -45,6 +45,7 @@ class OpenAIChat:
     """A provider on the OpenAI wire. `key` is its secret, empty where it wants none."""
 
     translates = True
+    cites = False
 
     def __init__(
         self,
