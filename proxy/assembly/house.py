@@ -32,6 +32,7 @@ from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
 from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.office import office_stores
+from proxy.assembly.seals import seal_secrets
 from proxy.assembly.search import Searches
 from proxy.assembly.suppliers import Suppliers
 from proxy.auth.gate import Gate
@@ -77,6 +78,7 @@ from proxy.storage.opening import OpenStorage, open_storage
 from proxy.storage.preferences import Preferences
 from proxy.storage.rates import RateSheet
 from proxy.storage.tenants import Tenants
+from proxy.web_search.tokens import SearchSeal
 from proxy.wire.seal import ThinkingSeal
 
 _LOG = logging.getLogger("proxy.assembly")
@@ -162,11 +164,12 @@ class House:
             keys_cached_max=settings.auth.keys_cached_max,
             furnish=self._with_mapping,
         )
-        self._searches = Searches(settings, self._environ, storage.hash_secret)
+        sealed_by = seal_secrets(settings.sealing, self._environ, storage.hash_secret)
+        self._searches = Searches(settings, self._environ, SearchSeal(sealed_by))
         self._suppliers = Suppliers(
             settings.upstream,
             self._environ,
-            ThinkingSeal([storage.hash_secret]),
+            ThinkingSeal(sealed_by),
             self._searches.out_of,
             self._tasks,
             self._wheel,

@@ -1,4 +1,4 @@
-"""The search tool, built from settings: the service, its account, the seal of what was found."""
+"""The search tool, built from settings: the service and its account."""
 
 import time
 from collections.abc import Mapping
@@ -25,10 +25,9 @@ OUTCOMES_KEPT_MAX = 1000
 class Searches:
     """One per process. `searching` is what the walk is given."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], hash_secret: bytes) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], seal: SearchSeal) -> None:
         """Raises Fault where search is switched on but has no key."""
         wanted = settings.web_search
-        seal = SearchSeal([hash_secret])
         self._calls: SideCalls | None = None
         self.service: SearchCarrier | None = None
         account: FirecrawlAccount | None = None

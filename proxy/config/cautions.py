@@ -23,6 +23,9 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         if provider.wire in WIRES_AVAILABLE
     ]
     wanted.append(("auth.key_hash_secret", settings.auth.key_hash_secret, "no key can be checked"))
+    for name in ("secret", "former_secret"):
+        reference = getattr(settings.sealing, name)
+        wanted.append((f"sealing.{name}", reference, "the gateway cannot start"))
     wanted.append(("storage.url", _if_reference(settings.storage.url), "the gateway cannot start"))
     wanted.append(
         ("counters.url", _if_reference(settings.counters.url), "the gateway cannot start")

@@ -173,6 +173,15 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a key as bearer token on the messages paths only, not on `/v1/chat/models`."""
 
 
+class Sealing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What conversations carry sealed: signatures of thinking, results of searches."""
+
+    secret: SecretReference = ""
+    """Seals and opens, as `env:NAME` or `file:PATH`; empty: `auth.key_hash_secret`."""
+    former_secret: SecretReference = ""
+    """Opens what was sealed before the secret was exchanged; empty: `auth.key_hash_secret`."""
+
+
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections to providers."""
 
@@ -266,6 +275,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web_search: WebSearch = WebSearch()
     observability: Observability = Observability()
     auth: Auth = Auth()
+    sealing: Sealing = Sealing()
     upstream: Upstream = Upstream()
     catalog: Catalog = Catalog()
     ledger: Ledger = Ledger()

@@ -105,6 +105,9 @@ url = "env:DATABASE_URL"
 url = "env:COUNTERS_URL"
 [auth]
 key_hash_secret = "file:{tmp_path}/none"
+[sealing]
+secret = "env:SEAL"
+former_secret = "file:{tmp_path}/none"
 [web_search]
 enabled = true
 """
@@ -112,6 +115,8 @@ enabled = true
     assert [line.split(":")[0] for line in said] == [
         "providers.anthropic.api_key",
         "auth.key_hash_secret",
+        "sealing.secret",
+        "sealing.former_secret",
         "storage.url",
         "web_search.api_key",
     ]
