@@ -120,6 +120,7 @@ class SearchTurns:
         self._retelling: Retelling | None = Retelling(
             messages, past, citing=self._citing, off=not searching.enabled
         )
+        self._call_ids = self._retelling.call_ids
         self._dangling = find_dangling(messages, may_search=True)
         self._answers: dict[str, Answer] = {}
         self._messages = b""
@@ -259,11 +260,13 @@ class SearchTurns:
     def _ask(self, order: Ask) -> None:
         if self._retelling is not None:
             self._messages = self._retelling.retell(self._answers)
+            self._call_ids = self._retelling.call_ids
             self._retelling = None
         elif order.answered:
             more = follow_up(
                 self._splice.said,
                 order.answered,
+                self._call_ids,
                 citing=self._citing,
                 off=not self._searching.enabled,
             )

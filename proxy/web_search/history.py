@@ -16,6 +16,7 @@ from proxy.web_search.past_results import PastResults
 from proxy.web_search.past_turn import Segment
 from proxy.web_search.query import read_query
 from proxy.web_search.result_blocks import Answer, answer_block, call_block
+from proxy.web_search.search_ids import CallIds
 from proxy.web_search.told import tell_titles
 from proxy.wire.messages_request import (
     Block,
@@ -47,6 +48,8 @@ class Retelling:
         self._results: dict[str, tuple[Answer, bytes]] = {}
         self._left: Mapping[str, Answer] = {}
         self._called: set[str] = set()
+        self.call_ids = CallIds()
+        """What the model was told its searches are called."""
         self._written: list[bytes] = []
         self._due: list[bytes] = []
         """Answers that belong to the next message of the user."""
@@ -62,6 +65,7 @@ class Retelling:
         self._left = answers or {}
         self._written = []
         self._called = set()
+        self.call_ids = CallIds()
         raws = _LIST.decode(self._whole)
         for number, (raw, message) in enumerate(zip(raws, self._read, strict=True)):
             self._retell_one(bytes(raw), message, f"messages.{number}.content")
@@ -128,12 +132,13 @@ class Retelling:
         search = block.id or ""
         query = read_query(bytes(block.input))
         self._called.add(search)
-        segment.add(call_block(search, query.arguments, bytes(block.cache_control)), block.type)
+        call_id = self.call_ids.of(search)
+        segment.add(call_block(call_id, query.arguments, bytes(block.cache_control)), block.type)
         left = self._left.get(search, "unavailable")
         answer, cached = self._results.get(search, (left, b""))
         segment.answers.append(
             answer_block(
-                search,
+                call_id,
                 query.text,
                 answer,
                 citing=self._citing,

@@ -184,7 +184,7 @@ class SearchLoop:
     # ------------------------------------------------------------ calls
 
     def _call(self, call_id: str, query: Query, now_s: float) -> list[Order]:
-        call = _Call(search_id(self._message_id, self._ids), call_id, query)
+        call = _Call(search_id(self._message_id, self._ids, call_id), call_id, query)
         self._ids += 1
         return [ShowCall(call.id, query.arguments), *self._accept(call, now_s)]
 
@@ -249,7 +249,7 @@ class SearchLoop:
             self.state = ENDED
             return End(PAUSED)
         answered = tuple(
-            Answered(call.id, call.call_id, call.query, call.answer)
+            Answered(call.id, call.query, call.answer)
             for call in self._calls
             if call.answer is not None
         )

@@ -31,12 +31,9 @@ class ShowResult(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A call of the round that is over, for the model. `id` is what it is called by from now on,
-    in this request and in all later ones; `call_id` is the provider's, empty for a call that the
-    model did not make."""
+    """A call of the round that is over, for the model. `id` is the search's."""
 
     id: str
-    call_id: str
     query: Query
     answer: Answer
 

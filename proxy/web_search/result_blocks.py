@@ -61,10 +61,10 @@ def _shown_hit(hit: Hit, token: str) -> bytes:
 # ------------------------------------------------------------ the model's
 
 
-def call_block(search_id: str, arguments: bytes, cache_control: bytes = b"") -> bytes:
+def call_block(call_id: str, arguments: bytes, cache_control: bytes = b"") -> bytes:
     """The call as a `tool_use`."""
     return b'{"type":"tool_use","id":%b,"name":"%b","input":%b%b}' % (
-        _json(search_id),
+        _json(call_id),
         NAME.encode(),
         arguments,
         _cached(cache_control),
@@ -72,7 +72,7 @@ def call_block(search_id: str, arguments: bytes, cache_control: bytes = b"") -> 
 
 
 def answer_block(
-    search_id: str,
+    call_id: str,
     query: str,
     answer: Answer,
     *,
@@ -89,7 +89,7 @@ def answer_block(
     else:
         content = _search_results(answer)
     return b'{"type":"tool_result","tool_use_id":%b,"content":%b%b}' % (
-        _json(search_id),
+        _json(call_id),
         content,
         _cached(cache_control),
     )

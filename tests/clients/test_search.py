@@ -4,6 +4,7 @@ Three models that cannot search by themselves: two of the OpenAI wire, and a Cla
 search. Each conversation has three turns, sent back as the SDK has them.
 """
 
+import re
 from typing import Any
 
 import pytest
@@ -160,6 +161,20 @@ def test_a_claude_that_cites_by_itself_is_not_asked_to(seen: Seen, way: str) -> 
     assert citation["title"] == page["title"]
     # Claude's words, cut as Anthropic cuts them.
     assert citation["cited_text"] in cited["text"].replace("The tool answered: ", "")
+
+
+@every_sdk
+@models
+def test_the_model_gets_back_the_ids_it_gave(seen: Seen, model: str) -> None:
+    last = seen["search"][model]["sent"][-1]["messages"]
+    calls = [call["id"] for message in last for call in message.get("tool_calls") or ()]
+    if model == CLAUDE_ELSEWHERE:
+        blocks = [b for m in last if isinstance(m["content"], list) for b in m["content"]]
+        calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+    assert len(calls) == len(set(calls)) == 2
+    form = {KIMI: r"functions\.web_search:\d+", GPT: r"call_\w+", CLAUDE_ELSEWHERE: r"toolu_\w+"}
+    for call_id in calls:
+        assert re.fullmatch(form[model], call_id)
 
 
 @every_sdk

@@ -90,7 +90,7 @@ async def test_the_model_sees_its_own_turn_and_the_pages_again(tmp_path, wire):
         more = msgspec.json.encode(after[len(before) :]).decode()
         assert "I look." in more and "Hm." in more and "the tides" in more
         assert "untrusted web content" in more and "[[1]]" in more and "[[2]]" in more
-        assert "srvtoolu_" in more and "GWc1." not in more
+        assert more.count("call_s1") == 2 and "srvtoolu_" not in more and "GWc1." not in more
 
 
 @WIRES

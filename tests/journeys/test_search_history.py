@@ -1,6 +1,8 @@
 """A conversation with searches in it, sent again: for a second and a third turn, by others,
 altered, and to a provider that searches by itself."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -63,6 +65,51 @@ async def test_the_model_sees_what_it_saw_before_for_a_second_and_a_third_turn(
             assert "GWc1." not in str(now)
             seen = now
         assert on.service.queries() == ["tides"]
+
+
+def calls_and_answers(body: dict) -> list[str]:
+    """Ids of calls, and of the answers to them, as a chat server is sent them."""
+    told = []
+    for message in body["messages"]:
+        told += [call["id"] for call in message.get("tool_calls", ())]
+        told += [message["tool_call_id"]] if message["role"] == "tool" else []
+    return told
+
+
+@BOTH
+async def test_kimi_sees_the_ids_it_gave_itself(tmp_path, stream):
+    """It numbers its calls, and calls go wrong where others have other ids (translation.md D7)."""
+    one, two, three = (f"functions.web_search:{number}" for number in range(3))
+    async with stage(tmp_path) as on:
+        on.plays(
+            on.turn(search("tides", one), search("moon", two)),
+            on.turn(search("sun", three)),
+            on.turn(text("High.")),
+        )
+        body = ask(KIMI, stream=stream, tools=[TOOL], messages=[QUESTION])
+        said = read(await on.here.post(body))
+        assert calls_and_answers(on.sent(1)) == [one, two, one, two]
+        assert calls_and_answers(on.sent(2)) == [one, two, one, two, three, three]
+        for block in said["content"]:
+            if block["type"] == "server_tool_use":
+                assert re.fullmatch("srvtoolu_gw[a-zA-Z0-9_]+", block["id"])
+        messages = [QUESTION, answered(said), {"role": "user", "content": "Go on."}]
+        on.plays(on.turn(search("wind", one)), on.turn(text("Well.")))
+        said = read(await on.here.post(ask(KIMI, stream=stream, tools=[TOOL], messages=messages)))
+        assert calls_and_answers(on.sent(3)) == [one, two, one, two, three, three]
+        # It began to count anew: still no two calls have one id where they stand together.
+        assert calls_and_answers(on.sent(4))[6:] == [one, one]
+        ids = [b["id"] for b in said["content"] if b["type"] == "server_tool_use"]
+        assert len(ids) == len(set(ids)) == 1
+
+
+async def test_a_search_of_nobodys_has_an_id_of_ours(tmp_path):
+    async with stage(tmp_path) as on:
+        on.plays(on.turn(text("I know it.")), on.turn(text("High.")))
+        body = ask(KIMI, tools=[TOOL], tool_choice={"type": "any"}, messages=[QUESTION])
+        read(await on.here.post(body))
+        call, answer = calls_and_answers(on.sent(1))
+        assert call == answer and re.fullmatch("srvtoolu_gw[a-zA-Z0-9]{24}", call)
 
 
 @WIRES

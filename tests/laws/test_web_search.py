@@ -1,6 +1,7 @@
 """What holds for web search whatever comes: marks cut anywhere, histories told again to the byte,
 tokens that nobody can alter, a loop that always ends, replies that never break anything."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from proxy.web_search.orders import Answered, Ask, End, Order, Search, ShowCall,
 from proxy.web_search.past_results import PastResults
 from proxy.web_search.query import read_query
 from proxy.web_search.result_blocks import shown_call, shown_result
-from proxy.web_search.search_ids import search_id
+from proxy.web_search.search_ids import CallIds, search_id
 from proxy.web_search.tokens import SearchSeal
 from tests.kit.cuts import cut_at
 from tests.kit.patience import examples
@@ -123,16 +124,18 @@ def blocks_of(pieces: list[Piece]) -> list[bytes]:
 
 
 @examples(200)
-@given(st.lists(st.sampled_from(sorted(HITS)), max_size=3), PROSE, st.text(max_size=20))
-def test_a_search_is_told_again_to_the_byte(picked: list[int], prose: str, query: str) -> None:
+@given(st.lists(st.sampled_from(sorted(HITS)), max_size=3), PROSE, st.text(max_size=20), st.text())
+def test_a_search_is_told_again_to_the_byte(
+    picked: list[int], prose: str, query: str, call_id: str
+) -> None:
     """What the model was told in the round it searched it is told in every later request, after
     the client has read and written all of it."""
     arguments = msgspec.json.encode({"query": query})
     answer = tuple(HITS[number] for number in dict.fromkeys(picked))
-    search = search_id("msg_gw_x", 0)
+    search = search_id("msg_gw_x", 0, call_id)
     asked = read_query(arguments)
     said = b'{"type":"text","text":"Let me see."}'
-    first = follow_up([said], [Answered(search, "call_1", asked, answer)], citing=MARKS)
+    first = follow_up([said], [Answered(search, asked, answer)], CallIds(), citing=MARKS)
     rewritten = msgspec.json.encode(msgspec.json.decode(asked.arguments))
     blocks = [
         said,
@@ -151,6 +154,30 @@ def test_a_search_is_told_again_to_the_byte(picked: list[int], prose: str, query
     assert told.startswith(b"[" + user + b"," + first + b",")
     back = msgspec.json.decode(told)[3]["content"]
     assert sorted("".join([block["text"] for block in back])) == sorted(prose)
+
+
+CALL_IDS = st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True)
+
+
+@examples(300)
+@given(st.lists(CALL_IDS, min_size=1, max_size=5))
+def test_a_model_is_told_its_own_ids_and_none_twice(own: list[str]) -> None:
+    searches = [search_id("msg_gw_x", count, call_id) for count, call_id in enumerate(own)]
+    for search in searches:
+        assert re.fullmatch(r"srvtoolu_[a-zA-Z0-9_]+", search)
+    ids = CallIds()
+    told = [ids.of(search) for search in searches]
+    assert len(set(told)) == len(told)
+    for call_id, one in zip(own, told, strict=True):
+        assert one == call_id or own.count(call_id) > 1
+    assert set(own) <= set(told)
+    assert [ids.of(search) for search in searches] == told
+
+
+@examples(200)
+@given(st.text(alphabet="srvtoolu_gw0123456789abcdef-.5fd2", max_size=60) | st.text(max_size=60))
+def test_any_other_id_is_told_as_it_is(name: str) -> None:
+    assert CallIds().of(name) == name
 
 
 @examples(150)

@@ -18,7 +18,7 @@ from proxy.web_search.native_history import without_our_searches
 from proxy.web_search.orders import Ask, End, Order, Search, ShowCall, ShowResult
 from proxy.web_search.past_results import PastResults
 from proxy.web_search.query import query_of_words
-from proxy.web_search.search_ids import search_id
+from proxy.web_search.search_ids import CallIds, search_id
 from proxy.web_search.tokens import Index, SearchSeal
 from proxy.web_search.tool import SearchTool, read_wish
 from proxy.web_search.when_off import refuse_if_off
@@ -84,10 +84,13 @@ def loop(given: str) -> str:
         has_client_tools=heads.get("client tools") == "yes",
     )
     said: list[str] = []
+    shown: list[str] = []
     for line in script.splitlines():
         clock, _, event = line.partition("s ")
         said.append(f">> {event}")
-        said += [f"<< {_order(order)}" for order in _happen(player, event, float(clock))]
+        orders = _happen(player, event, float(clock), shown)
+        shown += [order.id for order in orders if isinstance(order, ShowCall)]
+        said += [f"<< {_order(order)}" for order in orders]
     said.append(
         f"{player.state.value}: {player.uses} uses, {player.searches} searches, "
         f"{player.credits} credits"
@@ -95,7 +98,7 @@ def loop(given: str) -> str:
     return "\n".join(said) + "\n"
 
 
-def _happen(player: SearchLoop, event: str, now_s: float) -> list[Order]:
+def _happen(player: SearchLoop, event: str, now_s: float, shown: list[str]) -> list[Order]:
     name, _, rest = event.partition(" ")
     match name:
         case "begin":
@@ -106,7 +109,7 @@ def _happen(player: SearchLoop, event: str, now_s: float) -> list[Order]:
             return player.called(call_id, arguments, now_s, cut_off=name == "cut")
         case "found":
             which, _, what = rest.partition(" ")
-            search = search_id(MESSAGE_ID, int(which)) if which.isdecimal() else which
+            search = shown[int(which)] if which in map(str, range(len(shown))) else which
             return player.found(search, _outcome(what), now_s)
         case "ended":
             reason, _, more = rest.partition(" ")
@@ -141,7 +144,7 @@ def _order(order: Order) -> str:
             return f"show result {_short(order.id)} {_answer(order.answer)}"
         case Ask():
             calls = [
-                f"{call.call_id or '-'} as {_short(call.id)}: {_answer(call.answer)}"
+                f"{_called(call.id)} as {_short(call.id)}: {_answer(call.answer)}"
                 for call in order.answered
             ]
             return f"ask, choice {order.choice}" + "".join([f"; {call}" for call in calls])
@@ -155,9 +158,14 @@ def _answer(answer: tuple[Hit, ...] | str) -> str:
     return "pages" + "".join([f" [[{hit.number}]] {hit.title}" for hit in answer])
 
 
+def _called(search: str) -> str:
+    told = CallIds().of(search)
+    return "-" if told == search else told
+
+
 def _short(search: str) -> str:
     for count in range(40):
-        if search == search_id(MESSAGE_ID, count):
+        if search.startswith(search_id(MESSAGE_ID, count)):
             return str(count)
     return search
 

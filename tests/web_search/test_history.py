@@ -16,6 +16,7 @@ from proxy.web_search.native_history import without_our_searches
 from proxy.web_search.orders import Ask, ShowResult
 from proxy.web_search.past_results import PastResults
 from proxy.web_search.result_blocks import shown_call, shown_result
+from proxy.web_search.search_ids import CallIds
 from tests.providers.openai_chat.asking import ask
 from tests.web_search.playing import HITS, SEAL, TENANT, read_tool
 
@@ -43,7 +44,9 @@ def test_a_chat_server_sees_the_same_bytes_in_the_round_and_in_later_requests(ro
     result, again = loop.found(search, Found(hits, 2), 3)
     assert isinstance(result, ShowResult)
     assert isinstance(again, Ask)
-    round_two = with_follow_up(b"[" + USER + b"]", follow_up([SAID], again.answered, citing=MARKS))
+    round_two = with_follow_up(
+        b"[" + USER + b"]", follow_up([SAID], again.answered, CallIds(), citing=MARKS)
+    )
 
     canonical = again.answered[0].query.arguments
     blocks = b",".join(

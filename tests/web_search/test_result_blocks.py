@@ -10,7 +10,7 @@ from proxy.web_search.follow_up import follow_up, with_follow_up
 from proxy.web_search.orders import Answered
 from proxy.web_search.query import read_query
 from proxy.web_search.result_blocks import shown_call, shown_result
-from proxy.web_search.search_ids import is_ours, search_id
+from proxy.web_search.search_ids import CallIds, is_ours, search_id
 from proxy.web_search.spend import summed
 from tests.web_search.playing import HITS, SEAL, TENANT
 
@@ -55,11 +55,11 @@ def test_ids_are_of_the_form_clients_check_and_differ() -> None:
 def test_a_round_adds_what_was_said_and_what_was_answered() -> None:
     query = read_query(b'{ "query": "moon" }')
     calls = [
-        Answered("srvtoolu_gwA", "call_1", query, (HITS[1],)),
-        Answered("srvtoolu_gwB", "call_2", query, "unavailable"),
+        Answered("srvtoolu_gwA", query, (HITS[1],)),
+        Answered("srvtoolu_gwB", query, "unavailable"),
     ]
     said = [b'{"type":"text","text":"Let me see."}']
-    more = follow_up(said, calls, citing=MARKS, off=True)
+    more = follow_up(said, calls, CallIds(), citing=MARKS, off=True)
     messages = msgspec.json.decode(with_follow_up(b'[{"role":"user","content":"hi"}]\n', more))
     assert [message["role"] for message in messages] == ["user", "assistant", "user"]
     assert [block["type"] for block in messages[1]["content"]] == ["text", "tool_use", "tool_use"]
