@@ -86,3 +86,5 @@ class Call(msgspec.Struct, gc=False):
     expected: Expected = NOTHING_EXPECTED
     notes: bytes = b""
     dropped: tuple[str, ...] = ()
+    is_turn: bool = False
+    """Is it one turn of a request that does not stream? Its provider is asked to, all the same."""

@@ -333,6 +333,7 @@ class SearchTurns:
         outer = self._call
         call = Call(arrival, outer.caller, outer.model, outer.asked, outer.via, True)
         call.message_id = outer.message_id
+        call.is_turn = not outer.streamed
         self._means.counting.prepare(call, body)
         if not outer.input_tokens:
             outer.input_tokens = call.input_tokens
@@ -442,7 +443,9 @@ class SearchTurns:
         call = self._call
         sequence = splice.stop_sequence if order.stop_reason == "stop_sequence" else None
         stop = stop_fields(order.stop_reason, sequence, None)
-        usage = usage_document(summed(self._usages, self._loop.searches))
+        usage = usage_document(
+            summed(self._usages, self._loop.searches), has_searched=self._loop.has_searched
+        )
         if call.streamed:
             self._start_shown()
             last = self._events.take() + message_delta(stop, usage) + MESSAGE_STOP

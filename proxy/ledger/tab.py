@@ -99,7 +99,7 @@ class Tab:
             outcome,
             status,
             SURFACE,
-            call.streamed,
+            call.streamed and not call.is_turn,
             headers.user_agent,
             client,
             headers.session_id,

@@ -94,6 +94,8 @@ class SearchLoop:
         self.state: State = FRESH
         self.searches = 0
         """How many worked: what `web_search_requests` says."""
+        self.has_searched = False
+        """Was one asked for, whatever became of it?"""
         self.credits = 0
         """What the search service asks for them."""
         self.uses = 0
@@ -190,6 +192,7 @@ class SearchLoop:
 
     def _accept(self, call: _Call, now_s: float) -> list[Order]:
         self._calls.append(call)
+        self.has_searched = True
         most = self._bounds.max_uses
         if not self._bounds.enabled:
             call.outcome = "unavailable"

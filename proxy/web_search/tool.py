@@ -1,8 +1,9 @@
 """The search tool as the client asks for it (translation.md 9.1, client-contract.md 10).
 
 Every `web_search_*` is one tool, whatever its date. Who may call it (`allowed_callers`) does not
-matter: there is no code execution here, so the model always calls it directly. Owns what of it is
-a mistake, worded as Anthropic words it; refuses to know what becomes of it.
+matter: there is no code execution here, so the model always calls it directly. Nor does
+`response_inclusion`: results of a direct call are always part of the reply. Owns what of it is a
+mistake, worded as Anthropic words it; refuses to know what becomes of it.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ TYPE = "web_search_"
 NAME = "web_search"
 _MARK = TYPE.encode()
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_INCLUSIONS = (b"", b"null", b'"full"', b'"excluded"')
 _PLACES = ("city", "region", "country", "timezone")
 
 
@@ -61,6 +63,7 @@ class _Tool(msgspec.Struct, gc=False):
     allowed_domains: msgspec.Raw = ABSENT
     blocked_domains: msgspec.Raw = ABSENT
     user_location: msgspec.Raw = ABSENT
+    response_inclusion: msgspec.Raw = ABSENT
     cache_control: msgspec.Raw = ABSENT
 
     @property
@@ -128,6 +131,8 @@ def _read_tool(tool: _Tool, place: int) -> SearchTool:
     blocked = _read_domains(tool.blocked_domains, f"{where}.blocked_domains")
     if allowed and blocked:
         raise bad(f"{where}: Only one of allowed_domains or blocked_domains may be set.")
+    if bytes(tool.response_inclusion) not in _INCLUSIONS:
+        raise bad(f"{where}.response_inclusion: Input should be 'full' or 'excluded'")
     return SearchTool(
         place,
         tool.type,

@@ -101,8 +101,9 @@ def stop_fields(reason: str, sequence: str | None, explanation: str | None) -> b
     )
 
 
-def usage_document(usage: Usage, service_tier: str = "") -> bytes:
-    """The final counts as JSON (client-contract.md 8.2)."""
+def usage_document(usage: Usage, service_tier: str = "", *, has_searched: bool = False) -> bytes:
+    """The final counts as JSON (client-contract.md 8.2). Searches are counted where there were
+    any, also if none worked (`has_searched`)."""
     written = [
         b'{"input_tokens":%d,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,'
         b'"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":%d},'
@@ -118,7 +119,7 @@ def usage_document(usage: Usage, service_tier: str = "") -> bytes:
     ]
     if usage.thinking_tokens:
         written.append(b',"output_tokens_details":{"thinking_tokens":%d}' % usage.thinking_tokens)
-    if usage.web_searches:
+    if usage.web_searches or has_searched:
         written.append(
             b',"server_tool_use":{"web_search_requests":%d,"web_fetch_requests":0}'
             % usage.web_searches

@@ -235,8 +235,8 @@ def test_a_search_that_fails_is_a_result_and_costs_nothing(seen: Seen, way: str)
         "error_code": "unavailable",
     }
     assert "Search failed: unavailable." in blocks_of(message, "text")[-1]["text"]
-    searches = message["usage"].get("server_tool_use") or {"web_search_requests": 0}
-    assert searches["web_search_requests"] == 0
+    searches = message["usage"]["server_tool_use"]
+    assert searches == {"web_search_requests": 0, "web_fetch_requests": 0}
 
 
 @every_sdk

@@ -86,7 +86,10 @@ async def test_a_search_that_fails_does_not_stop_the_answer(tmp_path, name, capl
             "error_code": code,
         }
         assert told["content"][3]["text"] == "Anyway."
-        assert "server_tool_use" not in told["usage"], "none worked"
+        assert told["usage"]["server_tool_use"] == {
+            "web_search_requests": 0,
+            "web_fetch_requests": 0,
+        }
         assert f"Search failed: {code}." in on.there.asked[1].body.decode()
         fees, turns = await on.fees_and_turns(reply.id, 2)
         assert (fees, len(turns)) == ([], 2)
