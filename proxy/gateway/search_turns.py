@@ -17,50 +17,35 @@ from enum import Enum
 import msgspec
 
 from proxy.domain.call import Arrival, Call
-from proxy.domain.entry import COMPLETED, HOUSE_ERROR, PARTIAL, Outcome
+from proxy.domain.entry import HOUSE_ERROR, PARTIAL, Outcome
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet, Reader
 from proxy.gateway.relay import Relay
+from proxy.gateway.search_fees import begun_now, book_search
+from proxy.gateway.search_reply import SearchReply
 from proxy.gateway.searching import Searching
 from proxy.gateway.tasks import Tasks
 from proxy.ledger.credits import forecast
-from proxy.ledger.tab import Tab
 from proxy.upstream.search_carrier import RequestSearches
 from proxy.web_search.citing import how_cited
-from proxy.web_search.dangling import find_dangling, last_words
-from proxy.web_search.follow_up import follow_up, with_follow_up
-from proxy.web_search.history import Retelling
+from proxy.web_search.conversation import Conversation
 from proxy.web_search.hit import Failed, Found, Sources
 from proxy.web_search.hit import Outcome as SearchOutcome
 from proxy.web_search.loop import Bounds, SearchLoop
 from proxy.web_search.orders import Ask, End, Order, Search, ShowCall, ShowResult
 from proxy.web_search.past_results import PastResults
-from proxy.web_search.query import query_of_words
-from proxy.web_search.result_blocks import Answer, shown_call, shown_result
-from proxy.web_search.shown_document import ShownDocument
-from proxy.web_search.shown_events import ShownEvents
-from proxy.web_search.shown_tool import with_custom_tool
+from proxy.web_search.result_blocks import shown_call, shown_result
 from proxy.web_search.spend import summed
 from proxy.web_search.splice import Splice
 from proxy.web_search.tool import Wish
-from proxy.wire.body import Body, with_fields
-from proxy.wire.events import (
-    MESSAGE_STOP,
-    PING,
-    message_delta,
-    message_start,
-    stop_fields,
-    usage_document,
-    whole_message,
-)
-from proxy.wire.fault_body import error_event, read_error_body
+from proxy.wire.body import Body
+from proxy.wire.events import stop_fields, usage_document
+from proxy.wire.fault_body import read_error_body
 
 _LOG = logging.getLogger("proxy.search")
 _LEAVE = "leave"
-SEARCHER = "web_search"
-"""What stands as provider on the row of a search."""
 
 
 class At(Enum):
@@ -72,10 +57,6 @@ class At(Enum):
 
 
 TURN, SEARCHING, ENDED = At
-
-
-class _Parallel(msgspec.Struct):
-    disable_parallel_tool_use: bool = False
 
 
 class SearchTurns:
@@ -102,7 +83,6 @@ class SearchTurns:
         self._searching = searching
         self._tasks = tasks
         self._call = call
-        self._body = body
         self._wish = wish
         self._routes = routes
         self._outlet = outlet
@@ -110,30 +90,15 @@ class SearchTurns:
         self._ticket: Ticket | None = ticket
         self._relay: Reader | None = None
         self._at: At = SEARCHING
-        self._committed = False
-        self._spoke_s = self._began_s = means.wheel.now_s
         self._usages: list[Usage] = []
-        self._sources = Sources()
-        messages = body.fields["messages"]
-        self._citing = how_cited(body.fields, cites=routes[0].provider.cites)
-        past = PastResults(call.caller.tenant_id, searching.seal, self._sources)
-        self._retelling: Retelling | None = Retelling(
-            messages, past, citing=self._citing, off=not searching.enabled
-        )
-        self._call_ids = self._retelling.call_ids
-        self._dangling = find_dangling(messages, may_search=True)
-        self._answers: dict[str, Answer] = {}
-        self._messages = b""
-        self._events = ShownEvents()
-        self._document = ShownDocument()
+        sources = Sources()
+        citing = how_cited(body.fields, cites=routes[0].provider.cites)
+        past = PastResults(call.caller.tenant_id, searching.seal, sources)
+        self._conversation = Conversation(body, wish, past, citing, off=not searching.enabled)
+        self._reply = SearchReply(call, outlet, means.wheel, means.patience)
         self._splice = Splice(
-            self._events if call.streamed else self._document,
-            self._sources,
-            self._citing,
-            searching.seal,
-            call.caller.tenant_id,
+            self._reply.shown, sources, citing, searching.seal, call.caller.tenant_id
         )
-        forced = query_of_words(last_words(messages)) if wish.forced else None
         self._loop = SearchLoop(
             call.message_id,
             Bounds(
@@ -142,8 +107,8 @@ class SearchTurns:
                 rounds_max=searching.rounds_max,
                 enabled=searching.enabled,
             ),
-            self._sources,
-            forced=forced,
+            sources,
+            forced=self._conversation.forced,
             has_client_tools=wish.has_client_tools,
         )
         self._full = False
@@ -158,9 +123,10 @@ class SearchTurns:
         """Set out. From here on the request ends by itself."""
         self._outlet.serve(self._call, self)
         self._means.wheel.watch(self)
-        if self._dangling:
-            self._start_shown()
-        self._carry_out(self._loop.begin(self._dangling, self._means.monotonic()))
+        dangling = self._conversation.dangling
+        if dangling:
+            self._reply.begin()
+        self._carry_out(self._loop.begin(dangling, self._means.monotonic()))
 
     # ------------------------------------------------------------ the loop's orders
 
@@ -186,8 +152,7 @@ class SearchTurns:
         self._flush()
 
     def _show_result(self, order: ShowResult) -> None:
-        if any(order.id == left.id for left in self._dangling):
-            self._answers[order.id] = order.answer
+        self._conversation.answer(order.id, order.answer)
         issued_s = int(self._means.wall())
         tenant_id = self._call.caller.tenant_id
         self._splice.shown.block(
@@ -195,14 +160,14 @@ class SearchTurns:
         )
 
     async def _search(self, order: Search) -> None:
-        arrival = self._arriving(b"")
+        begun = begun_now(self._means, self._call)
         outcome = await self._outcome(order)
         self._under_way.pop(order.id, None)
         if self._at is ENDED:
             return
         try:
             if isinstance(outcome, Found):
-                self._book_search(arrival)
+                book_search(self._means, self._call, begun)
             self._carry_out(self._loop.found(order.id, outcome, self._means.monotonic()))
         except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
             self._fail_by(bug)
@@ -221,57 +186,10 @@ class SearchTurns:
             _LOG.error("[%s] a search failed", self._call.arrival.request_id, exc_info=bug)
             return Failed("unavailable")
 
-    def _arriving(self, body: bytes) -> Arrival:
-        """The request, as what begins now: its row tells its own time, not that of all before."""
-        means = self._means
-        return msgspec.structs.replace(
-            self._call.arrival,
-            body=body,
-            received_ms=int(means.wall() * 1000),
-            clock_s=means.monotonic(),
-        )
-
-    def _book_search(self, arrival: Arrival) -> None:
-        """A search is a line of its own (domain.md 15), written as soon as it worked."""
-        means = self._means
-        tab = Tab(means.new_event_id(), msgspec.structs.replace(self._call, arrival=arrival))
-        tab.provider = SEARCHER
-        tab.first_byte(means.monotonic())
-        entry = tab.close(
-            COMPLETED,
-            Usage(web_searches=1),
-            means.monotonic(),
-            status=200,
-            search_fee_credits=means.search_fee_credits,
-        )
-        try:
-            ticket = means.desk.admit_free(
-                self._call.caller, estimate_tokens=0, now_ms=arrival.received_ms
-            )
-        except Fault:
-            # Too fast by now: it was made all the same, and storage tells the others of it.
-            ticket = None
-        if ticket is not None:
-            ticket.settle(entry.credits, 0)
-        means.books.record(entry, _nothing_to_do)
-
     # ------------------------------------------------------------ a turn
 
     def _ask(self, order: Ask) -> None:
-        if self._retelling is not None:
-            self._messages = self._retelling.retell(self._answers)
-            self._call_ids = self._retelling.call_ids
-            self._retelling = None
-        elif order.answered:
-            more = follow_up(
-                self._splice.said,
-                order.answered,
-                self._call_ids,
-                citing=self._citing,
-                off=not self._searching.enabled,
-            )
-            self._messages = with_follow_up(self._messages, more)
-        body = with_fields(self._body, self._changes(order))
+        body = self._conversation.asked(order, self._splice.said)
         ticket, self._ticket = self._ticket, None
         if ticket is None:
             self._under_way[_LEAVE] = self._tasks.start(
@@ -281,28 +199,12 @@ class SearchTurns:
             arrival = msgspec.structs.replace(self._call.arrival, body=body.raw)
             self._turn(body, ticket, arrival)
 
-    def _changes(self, order: Ask) -> dict[str, bytes]:
-        changes = {
-            "messages": self._messages,
-            "tools": with_custom_tool(self._body.fields["tools"], self._wish, self._citing),
-            "stream": b"true",
-        }
-        if order.choice != "asked":
-            asked = self._body.fields.get("tool_choice")
-            alone = asked is not None and _is_alone(asked)
-            flag = b',"disable_parallel_tool_use":true' if alone else b""
-            changes["tool_choice"] = b'{"type":"%b"%b}' % (
-                order.choice.encode(),
-                flag if order.choice == "auto" else b"",
-            )
-        return changes
-
     async def _ask_again(self, body: Body) -> None:
         """A further turn costs again: it is admitted like a request, and if it is not, the client
         may go on when its limit allows."""
         caller, model = self._call.caller, self._call.model
         guess = forecast(len(body.raw), body.max_tokens, model)
-        arrival = self._arriving(body.raw)
+        arrival = begun_now(self._means, self._call, body.raw)
         try:
             ticket = await self._means.desk.ask(
                 caller,
@@ -342,7 +244,7 @@ class SearchTurns:
             request = route.provider.request(call, body, route.upstream_model)
         except Fault as fault:
             ticket.settle(0, 0)
-            if self._committed:
+            if self._reply.is_begun:
                 self._fail(fault, UNASKED)
             else:
                 self._over()
@@ -372,7 +274,7 @@ class SearchTurns:
 
     def open_stream(self) -> None:
         """The turn begins, or is waited for no longer."""
-        self._start_shown()
+        self._reply.begin()
 
     def write(self, data: bytes) -> None:
         """Events of the turn."""
@@ -417,58 +319,28 @@ class SearchTurns:
 
     # ------------------------------------------------------------ what the client sees
 
-    def _start_shown(self) -> None:
-        """The reply begins: from here on trouble is an event."""
-        if self._committed or not self._call.streamed:
-            return
-        self._committed = True
-        call = self._call
-        usage = Usage(input_tokens=call.input_tokens)
-        self._outlet.open_stream()
-        self._outlet.write(message_start(call.message_id, call.model.id, usage))
-        self._spoke_s = self._means.wheel.now_s
-
     def _flush(self) -> None:
-        if self._at is ENDED or not self._call.streamed:
-            return
-        out = self._events.take()
-        if out:
-            self._start_shown()
-            self._outlet.write(out)
-            self._spoke_s = self._means.wheel.now_s
+        if self._at is not ENDED:
+            self._reply.flush()
 
     def _end(self, order: End) -> None:
         splice = self._splice
         splice.release()
-        call = self._call
         sequence = splice.stop_sequence if order.stop_reason == "stop_sequence" else None
         stop = stop_fields(order.stop_reason, sequence, None)
         usage = usage_document(
             summed(self._usages, self._loop.searches), has_searched=self._loop.has_searched
         )
-        if call.streamed:
-            self._start_shown()
-            last = self._events.take() + message_delta(stop, usage) + MESSAGE_STOP
-            self._over()
-            self._outlet.end_stream(last, COMPLETED)
-        else:
-            blocks = self._document.blocks
-            whole = whole_message(call.message_id, call.model.id, blocks, stop, usage)
-            self._over()
-            self._outlet.answer(whole, COMPLETED)
+        last = self._reply.last(stop, usage)
+        self._over()
+        self._reply.end(last)
 
     def _fail(self, fault: Fault, outcome: Outcome) -> None:
         """The message will not be whole."""
         if self._at is ENDED:
             return
-        committed = self._committed
-        out = self._events.take()
         self._over()
-        if committed:
-            last = out + error_event(fault, self._call.arrival.request_id)
-            self._outlet.end_stream(last, outcome)
-        else:
-            self._outlet.refuse(fault)
+        self._reply.fail(fault, outcome)
 
     def _fail_by(self, bug: Exception) -> None:
         _LOG.error("[%s] a searching turn failed", self._call.arrival.request_id, exc_info=bug)
@@ -479,7 +351,8 @@ class SearchTurns:
         self._at = ENDED
         self.gone = True
         self._relay = None
-        self._messages = self._call.arrival.body = b""
+        self._call.arrival.body = b""
+        self._conversation.forget()
         self._loop.failed()
         self._means.wheel.unwatch(self)
         under_way, self._under_way = self._under_way, {}
@@ -509,7 +382,7 @@ class SearchTurns:
     def client_ready(self) -> None:
         """Go on."""
         self._full = False
-        self._spoke_s = self._means.wheel.now_s
+        self._reply.client_ready()
         if self._relay is not None:
             self._relay.client_ready()
 
@@ -521,28 +394,13 @@ class SearchTurns:
             self._fail(fault, HOUSE_ERROR)
 
     def tick(self, now_s: float) -> None:
-        """Pings while the client is told nothing, whoever is at work: a model may well speak and
-        yet nothing of it be shown, as a call of the client's that waits for searches."""
-        if self._full or not self._call.streamed or self._at is ENDED:
-            return
-        patience = self._means.patience
-        if not self._committed:
-            if now_s - self._began_s >= patience.commit_after_s:
-                self._start_shown()
-        elif now_s - self._spoke_s >= patience.ping_after_s:
-            self._spoke_s = now_s
-            self._outlet.write(PING)
+        """Pings, whoever is at work."""
+        if not self._full and self._at is not ENDED:
+            self._reply.tick(now_s)
 
 
 UNASKED = PARTIAL
 """The outcome of a message whose next turn could not even be asked."""
-
-
-def _is_alone(choice: msgspec.Raw) -> bool:
-    try:
-        return msgspec.json.decode(choice, type=_Parallel).disable_parallel_tool_use
-    except msgspec.DecodeError:
-        return False
 
 
 def _fault_of(data: bytes) -> Fault:
@@ -556,7 +414,3 @@ def _fault_of(data: bytes) -> Fault:
         error_type=said.type if said is not None else "",
         error_body=raw,
     )
-
-
-def _nothing_to_do() -> None:
-    """Nobody waits for the row of a search."""

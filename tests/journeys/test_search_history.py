@@ -148,6 +148,21 @@ async def test_an_altered_token_is_refused(tmp_path, wire):
         assert len(on.there.asked) == 2
 
 
+async def test_an_altered_citation_is_refused(tmp_path):
+    async with stage(tmp_path) as on:
+        messages = [*await searched(on), {"role": "user", "content": "Go on."}]
+        (citation,) = messages[1]["content"][-2]["citations"]
+        citation["encrypted_index"] = citation["encrypted_index"][:-4] + "AAAA"
+        for tools in ({"tools": [TOOL]}, {}):
+            reply = await on.here.post(ask(KIMI, messages=messages, **tools))
+            assert reply.status == 400
+            assert reply.error["message"] == (
+                "messages.1.content.5.citations.0: Invalid encrypted_index"
+            )
+            assert await on.here.refusals(reply.id)
+        assert len(on.there.asked) == 2
+
+
 @WIRES
 async def test_a_token_of_another_tenant_is_refused(tmp_path, wire):
     async with stage(tmp_path, wire) as on:
