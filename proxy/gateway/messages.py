@@ -27,6 +27,7 @@ from proxy.gateway.tasks import Tasks
 from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import Forecast, forecast
 from proxy.web_search.citing import how_cited
+from proxy.web_search.dangling import find_dangling
 from proxy.web_search.history import Retelling
 from proxy.web_search.hit import Sources
 from proxy.web_search.past_results import PastResults
@@ -223,6 +224,7 @@ class Messages:
             past = PastResults(call.caller.tenant_id, searching.seal, Sources())
             messages = body.fields["messages"]
             citing = how_cited(body.fields, cites=routes[0].provider.cites)
+            find_dangling(messages, may_search=False)  # refuses what nobody can make any more
             retold = Retelling(messages, past, citing=citing).retell()
             if len(retold) != len(messages) or retold != bytes(messages):
                 body = with_fields(body, {"messages": retold})

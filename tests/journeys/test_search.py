@@ -264,6 +264,22 @@ async def test_a_search_left_over_behind_new_words_is_refused(tmp_path):
 
 
 @WIRES
+async def test_a_search_left_over_is_refused_where_the_tool_is_not_there_any_more(tmp_path, wire):
+    left = {"type": "server_tool_use", "id": "srvtoolu_01", "name": "web_search", "input": {}}
+    messages = [{"role": "user", "content": "Look."}, {"role": "assistant", "content": [left]}]
+    async with stage(tmp_path, wire) as on:
+        for tools in ({}, {"tools": [CLIENT_TOOL]}):
+            reply = await on.here.post(ask(KIMI, messages=messages, **tools))
+            assert reply.status == 400
+            assert reply.error["message"] == (
+                "messages.1: `web_search` tool use with id `srvtoolu_01` was found without a "
+                "corresponding `web_search_tool_result` block, but no `web_search` tool was "
+                "provided"
+            )
+        assert not on.there.asked
+
+
+@WIRES
 @BOTH
 async def test_a_search_cut_off_by_max_tokens_is_dropped(tmp_path, wire, stream):
     async with stage(tmp_path, wire) as on:
