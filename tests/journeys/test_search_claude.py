@@ -4,16 +4,18 @@ them by itself, and the client sees what it would of Anthropic's search (transla
 import msgspec
 import pytest
 
-from tests.kit.journey import COUNT, ask
+from tests.kit.journey import COUNT, ask, until
 from tests.kit.turns import (
     CLIENT_TOOL,
     COMPAT,
     KIMI,
     TOOL,
     Stage,
+    Steps,
     call,
     cited,
     kinds,
+    message,
     read,
     search,
     stage,
@@ -265,6 +267,27 @@ async def test_pages_that_anthropic_itself_found_are_cited_as_well(tmp_path):
         messages += [answered(said), {"role": "user", "content": "Go on."}]
         read(await on.here.post(ask(KIMI, tools=[TOOL], messages=messages)))
         assert "[[0]]" not in on.there.asked[1].body.decode()
+
+
+async def test_what_it_cites_reaches_the_client_before_what_follows_it(tmp_path):
+    async with stage(tmp_path, COMPAT) as on:
+        on.plays(on.turn(search("tides")))
+        steps = Steps(on.turn(cited("High", SITE_1), text(" and more."), cited("Low", SITE_2)))
+        on.there.plays.append(steps.play)
+        client = await on.here.client()
+        client.send(ask(CLAUDE, tools=[TOOL]))
+        await client.head()
+        await until(lambda: len(on.there.asked) == 2)
+        steps.go_past(b'"High"')
+        body = b""
+        while b"web_search_result_location" not in body:
+            body += await client.piece()
+        assert b'"High"' in body and b"and more." not in body
+        steps.finish()
+        rest, whole = await client.rest()
+        assert whole
+        assert kinds(message(body + rest))[-3:] == ["text", "text", "text"]
+        client.close()
 
 
 @BOTH

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from proxy.web_search.citing import MARKS, Citing
+from proxy.web_search.citing import BLOCKS, MARKS, NOT, Citing
 from proxy.web_search.hit import Sources
 from proxy.web_search.shown_document import ShownDocument
 from proxy.web_search.splice import Captured, Splice
@@ -71,6 +71,33 @@ def test_a_broken_call_is_told_once_it_is_known_why_the_turn_ended():
         for captured in splice.feed(piece):
             stops[captured.id] = splice.stop_reason
     assert stops == {"call_b": "max_tokens"}
+
+
+def test_a_citation_that_is_none_is_left_out():
+    splice = make_splice(BLOCKS)
+    splice.begin_turn()
+    for delta in (
+        b'{"type":"text_delta","text":"Full."}',
+        b'{"type":"citations_delta","citation":null}',
+        b'{"type":"citations_delta","citation":"x"}',
+        b'{"type":"citations_delta"}',
+        b'{"type":"citations_delta","citation":{"type":"search_result_location","source":7}}',
+    ):
+        event = b'event: x\ndata: {"type":"%b"%b}\n\n'
+        if delta.startswith(b'{"type":"text'):
+            block = b',"content_block":{"type":"text","text":""}'
+            list(splice.feed(event % (b"content_block_start", block)))
+        list(splice.feed(event % (b"content_block_delta", b',"delta":' + delta)))
+    list(splice.feed(b'event: x\ndata: {"type":"content_block_stop"}\n\n'))
+    (block,) = shown(splice)
+    assert block["citations"] == [{"type": "search_result_location", "source": 7}]
+
+
+def test_a_model_that_is_not_asked_for_marks_may_write_them():
+    for citing in (BLOCKS, NOT):
+        splice = make_splice(citing)
+        take(splice, text("Full. [[1]] Yes."))
+        assert shown(splice) == [{"type": "text", "text": "Full. [[1]] Yes."}]
 
 
 def test_a_turn_begun_anew_knows_nothing_of_the_last():
