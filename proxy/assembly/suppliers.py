@@ -4,6 +4,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from proxy.config.cautions import WIRES_AVAILABLE
 from proxy.config.secrets import SecretProblem, resolve
@@ -12,9 +13,10 @@ from proxy.config.settings import Settings, Upstream
 from proxy.domain.call import Call
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
-from proxy.gateway.wheel import Wheel
+from proxy.gateway.wheel import Watched, Wheel
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.anthropic_compat import AnthropicCompat
+from proxy.providers.credential import Credential
 from proxy.providers.openai_chat.dialects import dialect_for
 from proxy.providers.openai_chat.provider import OpenAIChat
 from proxy.providers.provider import Provider
@@ -28,6 +30,10 @@ _Maker = Callable[[str], Provider]
 """The name of a model at its provider in, the provider of that deployment out."""
 
 _LOG = logging.getLogger("proxy.assembly")
+
+
+class _Held(Credential, Watched, Protocol):
+    """A credential that is fetched anew in time; the wheel tells it when."""
 
 
 class Suppliers:
@@ -48,12 +54,15 @@ class Suppliers:
         self._seal = seal
         self._without_searches = without_searches
         self._routes: dict[str, tuple[Route, ...]] = {}
+        self._credentials: dict[tuple[str, ...], _Held] = {}
+        self._credentials_kept: set[tuple[str, ...]] = set()
         self._tasks = tasks
         self._wheel = wheel
 
     def routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
         """Model id to its deployments, those whose provider can be called."""
         makers: dict[str, _Maker] = {}
+        self._credentials_kept = set()
         for each in settings.providers:
             try:
                 maker = self._maker(each)
@@ -77,6 +86,8 @@ class Suppliers:
                 Route(provider, self._pool(provider.origin), name) for provider, name in providers
             )
         self._routes = routes
+        for account in self._credentials.keys() - self._credentials_kept:
+            self._wheel.unwatch(self._credentials.pop(account))
         return routes
 
     def learned(self, now_s: float) -> dict[str, int]:
@@ -140,6 +151,15 @@ class Suppliers:
             without_searches=self._without_searches,
         )
         return lambda _: provider
+
+    def _credential(self, account: tuple[str, ...], make: Callable[[], _Held]) -> Credential:
+        """The credential of `account`: it outlives a reload that leaves the account as it is."""
+        self._credentials_kept.add(account)
+        held = self._credentials.get(account)
+        if held is None:
+            held = self._credentials[account] = make()
+            self._wheel.watch(held)
+        return held
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self.pools.get(origin)

@@ -258,6 +258,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Single quirks that differ from the row, such as `{ tool_choice_required = false }`."""
     auth_scheme: Literal["", "x-api-key", "bearer"] = ""
     """How the key is sent; empty: `x-api-key` on the Anthropic wires, else `bearer`."""
+    region: str = ""
+    """Where the cloud runs the models: `us-east-1` for `bedrock`, `global` for `vertex`."""
 
     def __post_init__(self) -> None:
         # Paths are appended to it; `https://host/` must not become `https://host//v1/messages`.

@@ -37,6 +37,7 @@ EARLY_BYTES_MAX = 65536
 """Pings and comments that are held back with the status line."""
 LESSONS_MAX = 4
 """How often one call may be asked again without a field its provider does not know."""
+_EVENT_STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 USAGE_ESTIMATED = b"x-gateway-usage: estimated\r\n"
 CLIENT_GONE_STATUS = 499
 """What the row of a call says whose client left before a status was sent; nginx's convention."""
@@ -80,6 +81,7 @@ class Relay:
         "_outlet",
         "_paused",
         "_pipe",
+        "_renewed",
         "_repeated",
         "_request",
         "_routes",
@@ -117,6 +119,7 @@ class Relay:
         self._tried = 0
         self._repeated = False
         self._lessons = 0
+        self._renewed = False
         self._connection: Connection | None = None
         self._pipe: Pipe | None = None
         self._status = 0
@@ -151,13 +154,21 @@ class Relay:
         self._at = LEASING
         self._connection = None
         self._pipe = None
+        credential = route.provider.credential
         try:
+            if credential is not None and not credential.ready(self):
+                return
             connection = route.pool.lease(self)
         except Fault as fault:
             self._try_other(fault)
             return
         if connection is not None:
             self.leased(connection)
+
+    def credential_ready(self) -> None:
+        """What the provider wants to see is at hand."""
+        if self._at is LEASING:
+            self._attempt()
 
     def leased(self, connection: Connection) -> None:
         """The pool has a connection for us."""
@@ -182,6 +193,8 @@ class Relay:
                 route.pool.give_back(connection)
                 self._give_up(fault)
                 return
+        if route.provider.credential is not None:
+            request = route.provider.credential.signed(request)
         connection.ask(request, self)
         if self._paused and self._connection is connection:
             connection.pause()  # the client was full before there was anything to hold up
@@ -197,6 +210,7 @@ class Relay:
             self._tried += 1
             self._repeated = False
             self._lessons = 0
+            self._renewed = False
             self._means.metrics.failovers += 1
             if self._tab is not None:
                 self._tab.attempts += 1
@@ -434,6 +448,12 @@ class Relay:
             self._lessons += 1
             self._again()
             return
+        credential = provider.credential
+        if credential is not None and not self._renewed:
+            self._renewed = True
+            if credential.renew(self._status, self._headers, body):
+                self._again()
+                return
         self._try_other(provider.fault(self._call, self._status, self._headers, body, now_s))
 
     def _again(self) -> None:
@@ -633,7 +653,10 @@ class Relay:
 
     def _give_up_the_wait(self) -> None:
         if self._at is LEASING:
-            self._routes[self._tried].pool.forget(self)
+            route = self._routes[self._tried]
+            route.pool.forget(self)
+            if route.provider.credential is not None:
+                route.provider.credential.forget(self)
         self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -654,7 +677,7 @@ def _is_their_trouble(fault: Fault) -> bool:
 
 
 def _is_event_stream(headers: dict[bytes, bytes]) -> bool:
-    return headers.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+    return headers.get(b"content-type", b"").lower().startswith(_EVENT_STREAMS)
 
 
 def _broken_off() -> Fault:

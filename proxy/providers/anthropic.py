@@ -30,6 +30,7 @@ class Anthropic:
     counts = True
     translates = False
     cites = True
+    credential = None
 
     def __init__(
         self,

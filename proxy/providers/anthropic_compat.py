@@ -32,6 +32,7 @@ class AnthropicCompat:
     counts = True
     translates = True
     """The message is made anew: it needs an estimate where the endpoint does not count."""
+    credential = None
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault
+from proxy.providers.credential import Credential
 from proxy.stream.pipe import Pipe, WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
@@ -26,6 +27,12 @@ class Provider(Protocol):
     input from us."""
     cites: bool
     """Does its model cite `search_result` blocks by itself (translation.md 9.10)?"""
+
+    @property
+    def credential(self) -> Credential | None:
+        """What must be at hand before this is asked, and signs what `request` made. None where
+        requests carry all they need."""
+        ...
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The whole HTTP request for this call, in pieces. What its reply must know of it is noted

@@ -13,6 +13,7 @@ from proxy.domain.call import COUNT, Call
 from proxy.domain.dialect import Dialect
 from proxy.domain.fault import Fault
 from proxy.domain.usage import Usage
+from proxy.providers.credential import Credential
 from proxy.providers.openai_chat.faults import chat_fault
 from proxy.providers.openai_chat.lessons import Lessons
 from proxy.providers.openai_chat.request import chat_request, counting_request
@@ -57,8 +58,10 @@ class OpenAIChat:
         dialect: Dialect,
         seal: ThinkingSeal,
         event_bytes_max: int,
+        credential: Credential | None = None,
     ) -> None:
         self.name = name
+        self.credential = credential
         self.origin = origin
         self.counts = dialect.count != "local"
         self._lessons = Lessons(dialect)
