@@ -50,6 +50,7 @@ from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
 from proxy.gateway.search_turns import SearchTurns
+from proxy.gateway.sessions import Sessions
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
@@ -288,6 +289,7 @@ class House:
             new_event_id=CountedIds("evt", os.urandom(12)).next,
             new_message_id=lambda: make_id("msg_gw", os.urandom(22)),
             counting=Counting(self._calibration),
+            sessions=Sessions(time.monotonic),
             search_fee_credits=settings.limits.search_fee_credits,
         )
         self._walk = Messages(

@@ -20,6 +20,9 @@ from proxy.providers.credential import Credential
 from proxy.providers.openai_chat.dialects import dialect_for
 from proxy.providers.openai_chat.provider import OpenAIChat
 from proxy.providers.provider import Provider
+from proxy.providers.vertex import Vertex
+from proxy.providers.vertex_place import base_url
+from proxy.upstream.google_token import GoogleCredential, open_google_login
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.tunnel import proxy_for
 from proxy.wire.body import Body
@@ -75,15 +78,17 @@ class Suppliers:
                 continue
             if maker is not None:
                 makers[each.name] = maker
+        counters = {
+            each.name: self._vertex(each, each.count_region)
+            for each in settings.providers
+            if each.wire == "vertex" and each.count_region and each.name in makers
+        }
         routes: dict[str, tuple[Route, ...]] = {}
         for model in settings.models:
-            providers = [
-                (makers[each.provider](each.model), each.model)
+            routes[model.id] = tuple(
+                self._route(makers[each.provider], each.model, counters.get(each.provider))
                 for each in model.deployments
                 if each.provider in makers
-            ]
-            routes[model.id] = tuple(
-                Route(provider, self._pool(provider.origin), name) for provider, name in providers
             )
         self._routes = routes
         for account in self._credentials.keys() - self._credentials_kept:
@@ -105,10 +110,52 @@ class Suppliers:
         for pool in self.pools.values():
             pool.close()
 
+    def _route(self, maker: _Maker, name: str, counter: _Maker | None) -> Route:
+        counted_by = None if counter is None else self._route(counter, name, None)
+        provider = maker(name)
+        return Route(provider, self._pool(provider.origin), name, counted_by)
+
+    def _vertex(self, each: ProviderSettings, region: str) -> _Maker:
+        """Deployments in one region of Google Cloud."""
+        document = ""
+        if each.credentials:
+            document = resolve(each.credentials, self._environ, document=True).reveal()
+        origin, prefix = split_base_url(each.base_url or base_url(region))
+        upstream = self._upstream
+
+        def made() -> GoogleCredential:
+            return GoogleCredential(
+                each.name,
+                lambda: open_google_login(
+                    document,
+                    ca_file=upstream.ca_file,
+                    trust_env_proxies=upstream.trust_env_proxies,
+                ),
+                start_task=self._tasks.start,
+                wall=time.time,
+            )
+
+        # The document itself: a changed file is another account.
+        credential = self._credential(("vertex", each.name, document), made)
+        return lambda upstream_model: Vertex(
+            each.name,
+            origin,
+            prefix,
+            project=each.project,
+            region=region,
+            model=upstream_model,
+            credential=credential,
+            betas=each.betas,
+            event_bytes_max=upstream.event_bytes_max,
+            without_searches=self._without_searches,
+        )
+
     def _maker(self, each: ProviderSettings) -> _Maker | None:
         """What makes the provider of a deployment, given the model's name there."""
         if each.wire not in WIRES_AVAILABLE:
             return None
+        if each.wire == "vertex":
+            return self._vertex(each, each.region)
         key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""
         key.encode("latin-1")
         origin, prefix = split_base_url(each.base_url)

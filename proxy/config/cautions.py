@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from proxy.config.secrets import SecretProblem, is_reference, resolve
-from proxy.config.settings import Settings, password_of
+from proxy.config.settings import Provider, Settings, password_of
 from proxy.providers.openai_chat.dialects import ROWS
 
-WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat"})
+WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat", "vertex"})
 """Wires this release can speak; the others are accepted so that a file may be ahead of it."""
+_UNTIL_THEN = "its models answer 503 until then"
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -18,7 +19,7 @@ def warnings(settings: Settings) -> list[str]:
 def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     """Secrets that cannot be had now, each with what will not work without it."""
     wanted = [
-        (f"providers.{provider.name}.api_key", provider.api_key, "its models answer 503 until then")
+        (f"providers.{provider.name}.api_key", provider.api_key, _UNTIL_THEN)
         for provider in settings.providers
         if provider.wire in WIRES_AVAILABLE
     ]
@@ -32,12 +33,17 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     )
     if settings.web_search.enabled:
         wanted.append(("web_search.api_key", settings.web_search.api_key, "searches fail"))
+    documents = [
+        (f"providers.{provider.name}.credentials", provider.credentials, _UNTIL_THEN)
+        for provider in settings.providers
+        if provider.wire == "vertex"
+    ]
     messages = []
-    for place, reference, consequence in wanted:
+    for place, reference, consequence in (*wanted, *documents):
         if not reference:
             continue
         try:
-            resolve(reference, environ)
+            resolve(reference, environ, document=place.endswith(".credentials"))
         except SecretProblem as problem:
             messages.append(f"{place}: {problem}; {consequence}")
     return messages
@@ -49,10 +55,9 @@ def _providers(settings: Settings) -> Iterator[str]:
     for provider in settings.providers:
         place = f"providers.{provider.name}"
         if provider.wire not in WIRES_AVAILABLE:
-            yield (
-                f"{place}: wire {provider.wire} is not available in this release; "
-                "its models answer 503 until then"
-            )
+            yield (f"{place}: wire {provider.wire} is not available in this release; {_UNTIL_THEN}")
+        elif provider.wire == "vertex":
+            yield from _vertex(provider, place)
         elif not provider.api_key:
             yield f"{place}: there is no api_key; requests carry no credential"
         if provider.wire != "openai_chat" and (provider.dialect or provider.quirks):
@@ -67,6 +72,11 @@ def _providers(settings: Settings) -> Iterator[str]:
                 f"{place}: base_url ends with /v1, which the anthropic wire adds by itself; "
                 "leave it out"
             )
+
+
+def _vertex(provider: Provider, place: str) -> Iterator[str]:
+    if provider.api_key or provider.auth_scheme:
+        yield f"{place}: api_key and auth_scheme are not read for wire vertex; use credentials"
 
 
 def _models(settings: Settings) -> Iterator[str]:

@@ -31,6 +31,7 @@ from proxy.config.settings import (
 from proxy.domain.model import FAMILIES, Deployment, Model, Rates
 from proxy.domain.terms import Burst, Step
 from proxy.providers.openai_chat.dialects import ROWS
+from proxy.providers.vertex_place import MODEL_PATTERN, PROJECT_PATTERN, REGION_PATTERN
 
 Finding = tuple[Place, str]
 """A place in the configuration, and what is wrong there."""
@@ -156,6 +157,18 @@ def _model_id(text: str) -> str | None:
     return "expected an id of letters, digits and `._:@/-`, at most 128"
 
 
+def _google_region(text: str) -> str | None:
+    if not text or REGION_PATTERN.fullmatch(text):
+        return None
+    return "expected a region of Google Cloud such as europe-west1, or us, eu, global"
+
+
+def _google_project(text: str) -> str | None:
+    if not text or PROJECT_PATTERN.fullmatch(text):
+        return None
+    return "expected the id of a project: small letters, digits and `-`"
+
+
 def _filled(text: str) -> str | None:
     return None if text.strip() else "expected text, found nothing"
 
@@ -177,6 +190,9 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Provider, "base_url"): _web_address_or_empty,
     (Provider, "api_key"): _secret_reference,
     (Provider, "dialect"): _dialect,
+    (Provider, "project"): _google_project,
+    (Provider, "credentials"): _secret_reference,
+    (Provider, "count_region"): _google_region,
     (Model, "id"): _model_id,
     (Model, "display_name"): _filled,
     (Model, "developer"): _filled,
@@ -199,6 +215,8 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         wire = table.get("wire")
         if wire in WIRES_BY_ADDRESS and not table.get("base_url"):
             yield path, f"`base_url` is missing: wire {wire} must be told where the provider is"
+        if wire == "vertex":
+            yield from _vertex(table, path)
     elif (
         owner is WebSearch
         and table.get("enabled") is True
@@ -208,6 +226,19 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
     elif owner is Limits:
         yield from _ladder(table, path)
+
+
+def _vertex(table: Table, path: Place) -> Iterator[Finding]:
+    if not table.get("project"):
+        yield path, "`project` is missing: the id of the project on Google Cloud that pays"
+    region = table.get("region")
+    if not region:
+        yield (
+            path,
+            "`region` is missing: one of Google Cloud such as europe-west1, or us, eu, global",
+        )
+    elif isinstance(region, str) and (fault := _google_region(region)) is not None:
+        yield (*path, "region"), fault
 
 
 def _ladder(table: Table, path: Place) -> Iterator[Finding]:
@@ -247,6 +278,7 @@ def joint_findings(raw: Table) -> Iterator[Finding]:
     yield from _repeated(raw, "providers", "name")
     yield from _repeated(raw, "models", "id")
     yield from _unknown_providers(raw)
+    yield from _vertex_models(raw)
     yield from _shadowing_aliases(raw)
     server, observability = _table(raw.get("server")), _table(raw.get("observability"))
     metrics_port = observability.get("metrics_port", 0)
@@ -286,6 +318,25 @@ def _unknown_providers(raw: Table) -> Iterator[Finding]:
                 ("models", index, "deployments", place, "provider"),
                 _wanted(name, names, f"no provider is named `{name}`; {known}"),
             )
+
+
+def _vertex_models(raw: Table) -> Iterator[Finding]:
+    """Names that go into a path."""
+    there = {
+        table.get("name")
+        for table in _tables(raw.get("providers"))
+        if table.get("wire") == "vertex"
+    }
+    for index, model in enumerate(_tables(raw.get("models"))):
+        for place, deployment in enumerate(_tables(model.get("deployments"))):
+            name = deployment.get("model")
+            if deployment.get("provider") not in there or not isinstance(name, str):
+                continue
+            if name and MODEL_PATTERN.fullmatch(name) is None:
+                yield (
+                    ("models", index, "deployments", place, "model"),
+                    "expected a model of Vertex AI such as claude-sonnet-4-5@20250929",
+                )
 
 
 def _shadowing_aliases(raw: Table) -> Iterator[Finding]:

@@ -67,9 +67,9 @@ def reference_fault(text: str) -> str | None:
     return None if is_reference(text) else _REMEDY
 
 
-def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
+def resolve(reference: str, environ: Mapping[str, str], *, document: bool = False) -> Secret:
     """Follow a reference to its value. White space around the value is dropped: files end in a
-    line break, and pasted keys in blanks."""
+    line break, and pasted keys in blanks. A `document` has lines and goes into no header."""
     fault = reference_fault(reference)
     if fault is not None:
         raise SecretProblem(fault)
@@ -77,7 +77,7 @@ def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
     value = (_variable(target, environ) if kind == "env" else _content(target)).strip()
     if not value:
         raise SecretProblem(f"{reference}: it is empty; put the secret there")
-    if _CONTROL.search(value):
+    if not document and _CONTROL.search(value):
         # It goes into a header, where a line break would begin another one.
         raise SecretProblem(f"{reference}: the value has line breaks or control characters in it")
     return Secret(value, reference)

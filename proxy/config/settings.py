@@ -260,6 +260,15 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the key is sent; empty: `x-api-key` on the Anthropic wires, else `bearer`."""
     region: str = ""
     """Where the cloud runs the models: `us-east-1` for `bedrock`, `global` for `vertex`."""
+    project: str = ""
+    """`vertex`: the project on Google Cloud that pays."""
+    credentials: SecretReference = ""
+    """`vertex`: the JSON of a service account, of workload identity or of a signed-in user; empty:
+    what the environment offers (application default credentials)."""
+    count_region: str = ""
+    """`vertex`: where tokens are counted, if not in `region`: only some regions can."""
+    betas: tuple[str, ...] = ()
+    """`vertex`: betas beside the known ones that work there; `name-*` for all that begin so."""
 
     def __post_init__(self) -> None:
         # Paths are appended to it; `https://host/` must not become `https://host//v1/messages`.

@@ -88,3 +88,5 @@ class Call(msgspec.Struct, gc=False):
     dropped: tuple[str, ...] = ()
     is_turn: bool = False
     """Is it one turn of a request that does not stream? Its provider is asked to, all the same."""
+    session: str = ""
+    """`gateway/sessions.py`: whose prompt cache is to be found again; empty where it cannot be."""

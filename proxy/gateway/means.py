@@ -1,10 +1,11 @@
 """What every call needs at hand: one set per process, made in `assembly.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
+from proxy.domain.call import Call
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry
 from proxy.domain.model import Model
@@ -15,6 +16,7 @@ from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
 from proxy.providers.provider import Provider
 from proxy.upstream.pool import Pool
+from proxy.wire.body import Body
 
 
 class Books(Protocol):
@@ -86,11 +88,25 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One deployment of a model, ready to be called."""
+    """One deployment of a model, ready to be called. `counted_by` is where its tokens are counted,
+    if that is another place."""
 
     provider: Provider
     pool: Pool
     upstream_model: str
+    counted_by: "Route | None" = None
+
+
+class Sessions(Protocol):
+    """Who served which session last. Implemented by `gateway/sessions.py`."""
+
+    def ordered(self, call: Call, body: Body, routes: Sequence[Route]) -> Sequence[Route]:
+        """`routes`, the one that served the session first."""
+        ...
+
+    def served(self, call: Call, route: Route, *, moved: bool) -> None:
+        """`route` answers."""
+        ...
 
 
 class Means(msgspec.Struct):
@@ -106,5 +122,6 @@ class Means(msgspec.Struct):
     new_event_id: Callable[[], str]
     new_message_id: Callable[[], str]
     counting: Counting
+    sessions: Sessions
     search_fee_credits: int = SEARCH_FEE_CREDITS
     """Of the settings; changes with them."""

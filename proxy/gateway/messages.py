@@ -121,6 +121,8 @@ class Messages:
         is_message = arrival.errand is MESSAGE
         model = found.model
         call = Call(arrival, caller, model, found.asked, found.via, body.streamed and is_message)
+        if len(routes) > 1:
+            routes = self._means.sessions.ordered(call, body, routes)
         guess = forecast(len(body.raw), body.max_tokens, model)
         ticket: Ticket | None
         try:
@@ -179,9 +181,11 @@ class Messages:
         self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
     ) -> None:
         """To the provider, or, for a count that nobody makes there, straight back."""
+        is_count = call.arrival.errand is COUNT
+        if is_count:
+            routes = [each.counted_by or each for each in routes]
         route = routes[0]
         request: list[Piece] | None = None
-        is_count = call.arrival.errand is COUNT
         if is_count and route.provider.translates:
             body = self._as_counted(call, body, cites=route.provider.cites)
         if is_count and not route.provider.counts:
@@ -208,9 +212,11 @@ class Messages:
                     # Clients take a count that fails for the end (translation.md D14).
                     self._estimate(call, body, outlet, ticket)
                     return
-                ticket.settle(0, 0)
-                self._refuse(call.arrival, outlet, fault, call.caller, body.model)
-                return
+                if len(routes) == 1:
+                    ticket.settle(0, 0)
+                    self._refuse(call.arrival, outlet, fault, call.caller, body.model)
+                    return
+                routes = routes[1:]  # what this deployment cannot be asked another may
         Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
 
     def _with_search(

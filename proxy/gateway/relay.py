@@ -63,6 +63,7 @@ class Relay:
 
     __slots__ = (
         "_at",
+        "_before",
         "_began_s",
         "_body",
         "_call",
@@ -120,6 +121,7 @@ class Relay:
         self._repeated = False
         self._lessons = 0
         self._renewed = False
+        self._before: Fault | None = None
         self._connection: Connection | None = None
         self._pipe: Pipe | None = None
         self._status = 0
@@ -186,18 +188,26 @@ class Relay:
             body = self._body
             assert body is not None, "nothing is asked again once a stream has begun"
             try:
-                request = route.provider.request(self._call, body, route.upstream_model)
+                request = self._written(route, body)
             except Fault as fault:
-                # What this deployment cannot be asked; the one before it could.
                 self._connection = None
                 route.pool.give_back(connection)
-                self._give_up(fault)
+                self._cannot_ask(fault)
                 return
         if route.provider.credential is not None:
             request = route.provider.credential.signed(request)
         connection.ask(request, self)
         if self._paused and self._connection is connection:
             connection.pause()  # the client was full before there was anything to hold up
+
+    def _written(self, route: Route, body: Body) -> list[Piece]:
+        """The request for `route`. Raises Fault for what it cannot be asked."""
+        call = self._call
+        if route.provider.translates and not call.message_id:
+            # The deployment before it made its messages itself.
+            call.message_id = self._means.new_message_id()
+            self._means.counting.prepare(call, body)
+        return route.provider.request(call, body, route.upstream_model)
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""
@@ -207,16 +217,28 @@ class Relay:
     def _try_other(self, fault: Fault) -> None:
         """The next deployment if there is one; otherwise the client is told."""
         if self._tried + 1 < len(self._routes) and after_fault(fault) is Next.OTHER:
-            self._tried += 1
-            self._repeated = False
-            self._lessons = 0
-            self._renewed = False
+            self._before = fault
             self._means.metrics.failovers += 1
             if self._tab is not None:
                 self._tab.attempts += 1
-            self._attempt()
+            self._go_on()
         else:
             self._give_up(fault)
+
+    def _cannot_ask(self, fault: Fault) -> None:
+        """What this deployment cannot be asked another may; if none can, the trouble of the one
+        that could be asked is told, for it may pass."""
+        if self._tried + 1 < len(self._routes):
+            self._go_on()
+        else:
+            self._give_up(self._before or fault)
+
+    def _go_on(self) -> None:
+        self._tried += 1
+        self._repeated = False
+        self._lessons = 0
+        self._renewed = False
+        self._attempt()
 
     # ------------------------------------------------------------ from the provider
 
@@ -347,10 +369,17 @@ class Relay:
         let the prompt go."""
         self._at = STREAMING
         self._spoke = True
+        if self._call.session:
+            self._remember()
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
         self._body = None
         self._call.arrival.body = b""
+
+    def _remember(self) -> None:
+        """Whoever answers has the prompt cached."""
+        route = self._routes[self._tried]
+        self._means.sessions.served(self._call, route, moved=self._tried > 0)
 
     def _commit(self) -> None:
         """From here on the client has a 200, and trouble is told as an event."""
@@ -428,6 +457,8 @@ class Relay:
             return
         if self._tab is not None:
             self._tab.first_byte(self._means.monotonic())
+            if self._call.session:
+                self._remember()
         else:
             self._call.notes += EXACT
         if reply.usage_estimated:
@@ -673,7 +704,7 @@ class Relay:
 def _is_their_trouble(fault: Fault) -> bool:
     """May an estimate stand for what the provider should have counted? Not where it says that the
     request itself is wrong (translation.md 8)."""
-    return fault.source is Source.UPSTREAM and (fault.status >= 500 or fault.status in (404, 429))
+    return fault.source is not Source.CALLER and (fault.status >= 500 or fault.status in (404, 429))
 
 
 def _is_event_stream(headers: dict[bytes, bytes]) -> bool:

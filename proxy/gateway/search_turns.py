@@ -239,7 +239,10 @@ class SearchTurns:
         self._means.counting.prepare(call, body)
         if not outer.input_tokens:
             outer.input_tokens = call.input_tokens
-        route = self._routes[0]
+        routes = self._routes
+        if len(routes) > 1:
+            routes = self._means.sessions.ordered(call, body, routes)
+        route = routes[0]
         try:
             request = route.provider.request(call, body, route.upstream_model)
         except Fault as fault:
@@ -253,7 +256,7 @@ class SearchTurns:
         outer.notes = outer.notes or call.notes
         self._splice.begin_turn()
         self._at = TURN
-        Relay(self._means, call, body, self._routes, self, ticket, request=request).begin()
+        Relay(self._means, call, body, routes, self, ticket, request=request).begin()
 
     # ------------------------------------------------------------ what a relay writes
 

@@ -12,6 +12,7 @@ from proxy.domain.call import COUNT, Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
+from proxy.providers.credential import Credential
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
 from proxy.wire.artefacts import bears_artefacts, without_artefacts
@@ -30,7 +31,7 @@ class Anthropic:
     counts = True
     translates = False
     cites = True
-    credential = None
+    credential: Credential | None = None
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ hints. Learned from its refusals, left out for an hour, a beta and its field alw
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -53,12 +53,37 @@ _THINKING_FIXED = re.compile(r"invalid thinking: only type=\w+ is allowed", re.I
 _BETA_LINE = b"anthropic-beta: "
 
 
+def named_hints(body: bytes) -> Iterator[str]:
+    """The betas and fields that a refusal names, of those a request does without."""
+    said = read_said(body)
+    text = said.message
+    if len(text) > MESSAGE_CHARS_MAX:
+        return
+    is_named = False
+    for match in _BETA_NAMED.finditer(text):
+        is_named = True
+        yield from _NAME.findall(match["names"] or match["token"] or match["flag"])
+    if not is_named and _BETA_UNNAMED.search(text) is not None:
+        yield ALL_BETAS
+    if _NO_EFFORT.search(text) is not None:
+        yield _EFFORT
+        return
+    if _THINKING_FIXED.search(text) is not None:
+        yield "thinking"
+    for place, field in refused_fields(said):
+        # What is refused inside `thinking` is for the client to mend: thinking itself is known.
+        if place != IN_MESSAGES and field in _HINTS and (place, field) != (TOP, "thinking"):
+            yield field
+
+
 class CompatLessons:
     """Of one endpoint. Names of betas and of fields."""
 
-    __slots__ = ("_expires_s", "_kept")
+    __slots__ = ("_expires_s", "_kept", "_named")
 
-    def __init__(self) -> None:
+    def __init__(self, named: Callable[[bytes], Iterable[str]] = named_hints) -> None:
+        """`named` hears out of a refusal what it is about."""
+        self._named = named
         self._kept: dict[str, float] = {}
         self._expires_s = float("inf")
 
@@ -67,7 +92,7 @@ class CompatLessons:
         self._forget(now_s)
         if status not in (400, 422):
             return ""
-        named = dict.fromkeys(_named(body))
+        named = dict.fromkeys(self._named(body))
         told: list[str] = []
         for name in named:
             until_s = self._kept.get(name)
@@ -96,14 +121,7 @@ class CompatLessons:
 
 def without_fields(body: Body, left_out: frozenset[str]) -> Body:
     """The body without what was refused, each value that stays byte for byte."""
-    dropped = {_field_of(name) for name in left_out}
-    fields = {name: raw for name, raw in body.fields.items() if name not in dropped}
-    config = body.fields.get("output_config")
-    if config is not None:
-        changed = _config_without(config, left_out)
-        fields.pop("output_config", None)
-        if changed is not None:
-            fields["output_config"] = changed
+    fields = fields_without(body.fields, left_out)
     if fields == body.fields:
         return body
     raw = b"".join(with_value(fields, "model", bytes(fields["model"])))
@@ -113,6 +131,29 @@ def without_fields(body: Body, left_out: frozenset[str]) -> Body:
     return less
 
 
+def fields_without(
+    asked: dict[str, msgspec.Raw], left_out: frozenset[str]
+) -> dict[str, msgspec.Raw]:
+    """The same of its fields."""
+    dropped = {_field_of(name) for name in left_out}
+    fields = {name: raw for name, raw in asked.items() if name not in dropped}
+    config = asked.get("output_config")
+    if config is not None:
+        changed = _config_without(config, left_out)
+        fields.pop("output_config", None)
+        if changed is not None:
+            fields["output_config"] = changed
+    return fields
+
+
+def is_left_out(beta: str, left_out: frozenset[str]) -> bool:
+    """Was this beta refused, or its field?"""
+    if ALL_BETAS in left_out or beta in left_out:
+        return True
+    field = _field_of(beta)
+    return field != beta and field in left_out
+
+
 def without_betas(lines: bytes, left_out: frozenset[str]) -> bytes:
     """Header lines without the betas that were refused, or whose fields were."""
     begin = lines.find(_BETA_LINE)
@@ -120,31 +161,9 @@ def without_betas(lines: bytes, left_out: frozenset[str]) -> bytes:
         return lines
     end = lines.index(b"\r\n", begin) + 2
     betas = lines[begin + len(_BETA_LINE) : end - 2].decode("latin-1").split(",")
-    kept = [beta.strip() for beta in betas if not _is_left_out(beta.strip(), left_out)]
+    kept = [beta.strip() for beta in betas if not is_left_out(beta.strip(), left_out)]
     line = _BETA_LINE + ",".join(kept).encode("latin-1") + b"\r\n" if kept else b""
     return lines[:begin] + line + lines[end:]
-
-
-def _named(body: bytes) -> Iterator[str]:
-    said = read_said(body)
-    text = said.message
-    if len(text) > MESSAGE_CHARS_MAX:
-        return
-    is_named = False
-    for match in _BETA_NAMED.finditer(text):
-        is_named = True
-        yield from _NAME.findall(match["names"] or match["token"] or match["flag"])
-    if not is_named and _BETA_UNNAMED.search(text) is not None:
-        yield ALL_BETAS
-    if _NO_EFFORT.search(text) is not None:
-        yield _EFFORT
-        return
-    if _THINKING_FIXED.search(text) is not None:
-        yield "thinking"
-    for place, field in refused_fields(said):
-        # What is refused inside `thinking` is for the client to mend: thinking itself is known.
-        if place != IN_MESSAGES and field in _HINTS and (place, field) != (TOP, "thinking"):
-            yield field
 
 
 def _field_of(name: str) -> str:
@@ -153,13 +172,6 @@ def _field_of(name: str) -> str:
         if name.startswith(beta):
             return field
     return name
-
-
-def _is_left_out(beta: str, left_out: frozenset[str]) -> bool:
-    if ALL_BETAS in left_out or beta in left_out:
-        return True
-    field = _field_of(beta)
-    return field != beta and field in left_out
 
 
 def _config_without(config: msgspec.Raw, left_out: frozenset[str]) -> msgspec.Raw | None:

@@ -8,6 +8,9 @@ from enum import Enum
 from proxy.domain.fault import Fault, Kind
 from proxy.upstream.connection import Broken
 
+UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+"""Reason of a Fault: this deployment does not serve the model, be it for now or for good."""
+
 
 class Next(Enum):
     """What to do after a failed attempt."""
@@ -28,7 +31,12 @@ def after_break(why: Broken, *, already_repeated: bool) -> Next:
 
 
 def after_fault(fault: Fault) -> Next:
-    """The provider answered with a refusal: 429 and everything that is its own trouble moves on."""
-    if fault.kind is Kind.RATE_LIMITED or fault.status >= 500:
+    """The provider answered with a refusal: 429 and everything that is its own trouble moves on,
+    whatever its status."""
+    if (
+        fault.kind is Kind.RATE_LIMITED
+        or fault.status >= 500
+        or fault.reason == UPSTREAM_UNAVAILABLE
+    ):
         return Next.OTHER
     return Next.GIVE_UP

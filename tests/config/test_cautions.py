@@ -30,7 +30,7 @@ def test_nothing_is_said_about_settings_that_do_not_surprise() -> None:
     assert warnings(parse(GOOD, {})) == []
 
 
-@pytest.mark.parametrize("wire", ["bedrock", "vertex"])
+@pytest.mark.parametrize("wire", ["bedrock"])
 def test_a_wire_of_a_later_release_is_said(wire: str) -> None:
     [text] = warnings(parse(GOOD.replace('wire = "anthropic"', f'wire = "{wire}"'), {}))
     assert text == (

@@ -8,6 +8,7 @@ last word, and the last word is said only once the row is written.
 import asyncio
 import datetime as dt
 import itertools
+import time
 from collections.abc import Callable
 from enum import Enum
 
@@ -21,6 +22,7 @@ from proxy.domain.refusal import Refusal
 from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.relay import Relay
+from proxy.gateway.sessions import Sessions
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import Forecast
 from proxy.observe.metrics import Metrics
@@ -372,6 +374,7 @@ class Scene:
             new_event_id=lambda: f"evt_{next(count)}",
             new_message_id=lambda: f"msg_gw_{next(count):022d}",
             counting=Counting(self.calibration),
+            sessions=Sessions(time.monotonic),
         )
         routes = [
             Route(

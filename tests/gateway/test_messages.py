@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
 from proxy.gateway.searching import Searching
+from proxy.gateway.sessions import Sessions
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import Forecast
@@ -85,6 +87,7 @@ class House:
             new_event_id=lambda: f"evt_{next(count)}",
             new_message_id=lambda: f"msg_gw_{next(count):022d}",
             counting=Counting(Calibration(NoStore())),
+            sessions=Sessions(time.monotonic),
         )
         provider = Anthropic(
             "p",

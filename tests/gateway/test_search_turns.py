@@ -3,6 +3,7 @@ service, the client. Whole gateways are tried in `journeys/test_search*.py`."""
 
 import asyncio
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.search_turns import SearchTurns
 from proxy.gateway.searching import Searching
+from proxy.gateway.sessions import Sessions
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import Forecast
@@ -87,6 +89,7 @@ class Scene:
             new_event_id=lambda: f"evt_{next(count)}",
             new_message_id=lambda: f"msg_gw_{next(count):022d}",
             counting=Counting(Calibration(NoStore())),
+            sessions=Sessions(time.monotonic),
         )
         carrier = SearchCarrier(self.service, SearchLimits(), memory=None, clock=lambda: self.now_s)
         account = FirecrawlAccount(

@@ -14,13 +14,13 @@ from proxy.domain.dialect import Dialect
 from proxy.providers.openai_chat.json_text import quoted
 from proxy.wire.body import Body
 from proxy.wire.messages_request import Metadata, bad, is_null, read_optional, read_stops
+from proxy.wire.session_id import session_of
 
 _SAMPLING = ("temperature", "top_p", "top_k")
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _USER_CHARS_MAX = 64
 _STOPS_MAX = 256
 _STOP_CHARS_MAX = 1000
-_SESSION = re.compile(r"_session_([A-Za-z0-9-]{1,128})$", re.ASCII)
 _EMPTY = (b"null", b"[]", b"{}", b'""')
 
 
@@ -116,7 +116,8 @@ def write_cache_key(
     session's requests have in common, where it does not say its name."""
     if not dialect.prompt_cache_key:
         return b""
-    session = _session_id(call, metadata)
+    user_id = (metadata.user_id if metadata is not None else None) or ""
+    session = session_of(call.arrival.headers, user_id)
     if not session and not prefix:
         return b""
     digest = hashlib.sha256(call.caller.tenant_id.encode() + b"\0")
@@ -143,26 +144,7 @@ def read_metadata(body: Body, *, counting: bool) -> Metadata | None:
     return read_optional(Metadata, body.fields.get("metadata"), "metadata")
 
 
-class _ClaudeCodeUser(msgspec.Struct):
-    session_id: str = ""
-
-
-_USER = msgspec.json.Decoder(_ClaudeCodeUser)
 _TEXT = msgspec.json.Decoder(str)
-
-
-def _session_id(call: Call, metadata: Metadata | None) -> str:
-    """Claude Code writes it into the user's id, in two forms over the years, and a header."""
-    user_id = (metadata.user_id if metadata is not None else None) or ""
-    if user_id.startswith("{"):
-        try:
-            session = _USER.decode(user_id).session_id
-        except (msgspec.DecodeError, RecursionError):
-            session = ""
-    else:
-        found = _SESSION.search(user_id)
-        session = found[1] if found else ""
-    return session or call.arrival.headers.text(b"x-claude-code-session-id")
 
 
 def _text(raw: msgspec.Raw) -> str:
