@@ -26,8 +26,8 @@ _LATER = "defer_loading"
 _TOOL_MARKS = re.compile(
     rb'"(?:eager_input_streaming|allowed_callers|input_examples|defer_loading|custom)"'
 )
-_SCOPE = b'"scope"'
-_CACHE = b'"cache_control"'
+_SCOPE = re.compile(rb'"scope"')
+_OPENING = ord("[")
 _REFERENCE = re.compile(rb'"(?:url|file)"')
 _SYSTEM = b'"system"'
 _OPENED = b'{"type":"text","text":"<system-reminder>"}'
@@ -95,9 +95,8 @@ def with_basic_tools(tools: msgspec.Raw, *, tool_search: bool) -> msgspec.Raw:
 
 def without_scope(blocks: msgspec.Raw) -> msgspec.Raw:
     """Messages, system blocks or tools whose `cache_control` names no scope (translation.md 10)."""
-    if bytes.find(bytes(blocks), _SCOPE) < 0:
+    if _SCOPE.search(blocks) is None:
         return blocks
-    mark = re.compile(_SCOPE)
 
     def edit(block: _Fields) -> bool:
         changed = False
@@ -107,14 +106,14 @@ def without_scope(blocks: msgspec.Raw) -> msgspec.Raw:
             block["cache_control"] = msgspec.Raw(msgspec.json.encode(inner))
             changed = True
         content = block.get("content")
-        if content is not None and bytes(content[:1]) == b"[":
-            edited = _each(content, mark, edit)
+        if content is not None and _is_list(content):
+            edited = _each(content, _SCOPE, edit)
             if edited is not content:
                 block["content"] = edited
                 changed = True
         return changed
 
-    return _each(blocks, mark, edit)
+    return _each(blocks, _SCOPE, edit)
 
 
 def without_display(thinking: msgspec.Raw) -> msgspec.Raw:
@@ -177,7 +176,7 @@ def _reminder(content: bytes) -> bytes:
 
 
 def _referring(content: msgspec.Raw, path: str) -> str | None:
-    if bytes(content[:1]) != b"[":
+    if not _is_list(content):
         return None
     for number, raw in enumerate(_items(content)):
         if _REFERENCE.search(raw) is None:
@@ -214,6 +213,10 @@ def _each(
     if not changed:
         return values
     return msgspec.Raw(b"[%b]" % b",".join(map(bytes, items)))
+
+
+def _is_list(raw: msgspec.Raw) -> bool:
+    return len(raw) > 0 and memoryview(raw)[0] == _OPENING
 
 
 def _items(values: msgspec.Raw) -> list[msgspec.Raw]:

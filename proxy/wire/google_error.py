@@ -44,6 +44,7 @@ class _Envelope(msgspec.Struct):
 _BARE = msgspec.json.Decoder(_Envelope)
 _LISTED = msgspec.json.Decoder(list[_Envelope])
 _DETAILS = msgspec.json.Decoder(list[_Detail])
+_QUOTE = ord('"')
 _TEXT = msgspec.json.Decoder(str)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -83,4 +84,4 @@ def _take_details(read: GoogleError, details: msgspec.Raw) -> None:
 
 
 def _text(raw: msgspec.Raw) -> str:
-    return _TEXT.decode(raw) if bytes(raw[:1]) == b'"' else ""
+    return _TEXT.decode(raw) if raw and memoryview(raw)[0] == _QUOTE else ""
