@@ -18,6 +18,7 @@ from proxy.cli import premises
 from proxy.cli.finding import Finding, Level, fail, ok, warn
 from proxy.cli.provider_visit import trusted, visit
 from proxy.cli.search_visit import visit_search
+from proxy.cli.vertex_visit import visit_vertex
 from proxy.config.cautions import WIRES_AVAILABLE, unresolved, warnings
 from proxy.config.load import ConfigProblems, load
 from proxy.config.settings import Settings
@@ -110,8 +111,22 @@ async def _providers(settings: Settings) -> list[Finding]:
     if not isinstance(tls, ssl.SSLContext):
         return [tls]
     visits = [
-        visit(provider, settings.upstream, tls, os.environ)
+        visit_vertex(
+            provider, _deployed(settings, provider.name), settings.upstream, tls, os.environ
+        )
+        if provider.wire == "vertex"
+        else visit(provider, settings.upstream, tls, os.environ)
         for provider in settings.providers
         if provider.wire in WIRES_AVAILABLE
     ]
     return [finding for found in await asyncio.gather(*visits) for finding in found]
+
+
+def _deployed(settings: Settings, provider: str) -> list[str]:
+    """What the models are called at a provider."""
+    return [
+        deployment.model
+        for model in settings.models
+        for deployment in model.deployments
+        if model.enabled and deployment.provider == provider
+    ]

@@ -61,7 +61,7 @@ async def visit(
         seen = f"{provider.api_key} has characters outside ASCII in it"
         return [fail(what, seen, "put the key there exactly as the provider shows it")]
     try:
-        proxy, proxy_headers = _way(provider, upstream)
+        proxy, proxy_headers = way(provider, upstream)
     except ValueError as problem:
         remedy = "the gateway goes through http:// proxies only; correct the variable"
         return [fail(what, str(problem), remedy)]
@@ -87,11 +87,11 @@ async def visit(
             date = reply.headers.get("date", "")
             status = reply.status
     except (aiohttp.ClientError, OSError) as problem:  # TimeoutError is an OSError
-        return [_unreachable(what, provider, problem, _through(proxy))]
-    found = [ok(what, f"{provider.base_url} reached in {took_ms} ms{_through(proxy)}")]
+        return [unreachable(what, provider, problem, through(proxy))]
+    found = [ok(what, f"{provider.base_url} reached in {took_ms} ms{through(proxy)}")]
     if key or not provider.api_key:  # a key that cannot be had is told among the secrets
         found.append(_judged(what, provider, status))
-    return [*found, *_clock(what, date, wall())]
+    return [*found, *clock(what, date, wall())]
 
 
 def _key(provider: Provider, environ: Mapping[str, str]) -> str:
@@ -123,7 +123,7 @@ def _headers(provider: Provider, key: str) -> dict[str, str]:
     return headers
 
 
-def _way(provider: Provider, upstream: Upstream) -> tuple[str | None, dict[str, str] | None]:
+def way(provider: Provider, upstream: Upstream) -> tuple[str | None, dict[str, str] | None]:
     """The proxy's address and what it wants to hear, if the way leads through one."""
     origin, _ = split_base_url(provider.base_url)
     via = proxy_for(origin) if upstream.trust_env_proxies else None
@@ -134,7 +134,8 @@ def _way(provider: Provider, upstream: Upstream) -> tuple[str | None, dict[str, 
     return f"http://{host}:{via.port}", {name: value} if name else None
 
 
-def _through(proxy: str | None) -> str:
+def through(proxy: str | None) -> str:
+    """Behind a place: that a proxy led there."""
     return "" if proxy is None else " through the proxy of the environment"
 
 
@@ -171,7 +172,8 @@ def _judged(what: str, provider: Provider, status: int) -> Finding:
     return warn(what, f"it answers {status} to a question for its models", remedy)
 
 
-def _clock(what: str, date: str, now_s: float) -> Iterator[Finding]:
+def clock(what: str, date: str, now_s: float) -> Iterator[Finding]:
+    """Whether a reply's `date` agrees with the clock here; nothing where there is none."""
     try:
         theirs_s = email.utils.parsedate_to_datetime(date).timestamp()
     except ValueError:
@@ -188,7 +190,7 @@ def _clock(what: str, date: str, now_s: float) -> Iterator[Finding]:
         yield ok(what, f"clock right within {SKEW_S_MAX:.0f} s")
 
 
-def _unreachable(what: str, provider: Provider, problem: Exception, through: str) -> Finding:
+def unreachable(what: str, provider: Provider, problem: Exception, through: str) -> Finding:
     """The same few troubles everywhere, each with its own remedy."""
     goal = provider.base_url
     match problem:

@@ -48,7 +48,7 @@ def google_fault(
             Kind.UPSTREAM_BROKEN,
             "The model provider refused the gateway's own credential.",
             hint="Please tell the gateway's operator.",
-            detail=f"{detail}; {_REMEDIES.get(error.reason, _REMEDY)}",
+            detail=f"{detail}; {remedy_of(error)}",
             source=Source.UPSTREAM,
             retry=False,
         )
@@ -84,6 +84,11 @@ _REMEDIES = {
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "the machine's account needs the scope cloud-platform",
     "ACCESS_TOKEN_EXPIRED": "is this machine's clock right? Set it by NTP",
 }
+
+
+def remedy_of(error: GoogleError | None = None) -> str:
+    """What the operator can do about a 401 or 403."""
+    return _REMEDIES.get(error.reason, _REMEDY) if error is not None else _REMEDY
 
 
 def _no_model(call: Call, detail: str) -> Fault:

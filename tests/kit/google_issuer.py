@@ -98,6 +98,8 @@ class GoogleIssuer:
         self.asked.append(path)
         if self.troubles:
             return self.troubles.pop(0)
+        if path == "/":
+            return 200, "computeMetadata/"
         if path.startswith("/computeMetadata/"):
             return self._metadata(method, path, flavor)
         if method != "POST":

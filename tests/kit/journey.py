@@ -168,7 +168,8 @@ class Line(asyncio.Protocol):
         if not mark:
             return
         first, *lines = head.split(b"\r\n")
-        headers = dict(line.split(b": ", 1) for line in lines)
+        named = (line.split(b": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in named}
         size = int(headers[b"content-length"])
         if len(rest) < size:
             return

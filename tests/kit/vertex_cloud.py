@@ -163,6 +163,8 @@ class VertexCloud(Provider):
             return f"stream is {body.get('stream')} at {place['verb']}"
         if "max_tokens" not in body:
             return "max_tokens: Field required"
+        if not body.get("messages"):
+            return "messages: at least one message is required"
         return _below(body, betas)
 
 
