@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.google_issuer import google_issuer
+from tests.kit.vertex_cloud import VertexCloud, cloud_in_a_thread, plays_model_of
+
 ROOT = Path(__file__).resolve().parents[2]
 START_TIME_MAX_S = 30
 
@@ -51,6 +54,14 @@ wire = "anthropic_compat"
 base_url = "{upstream}"
 api_key = "env:DEMO_UPSTREAM_KEY"
 
+[[providers]]                          # Google Cloud, which has the same model behind it
+name = "vertex"
+wire = "vertex"
+base_url = "{vertex}"
+project = "my-project"
+region = "europe-west1"
+credentials = "env:GOOGLE_LOGIN"
+
 [[providers]]                          # the same process, which plays the vendor of each model
 name = "kimi"
 wire = "openai_chat"
@@ -81,12 +92,14 @@ deployments = [ {{ provider = "{provider}", model = "{native}" }} ]
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
 CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
+CLAUDE_ON_VERTEX = "anthropic.claude-opus-4-7"
 MODELS = [
     ("anthropic.claude-opus-5-5", "Claude Opus 5.5", "opus", "2026-10-01"),
     ("anthropic.claude-sonnet-5-5", "Claude Sonnet 5.5", "sonnet", "2026-09-15"),
     ("anthropic.claude-haiku-5-5", "Claude Haiku 5.5", "haiku", "2026-10-10"),
     ("anthropic.claude-haiku-4-5", "Claude Haiku 4.5", "haiku", "2025-10-15"),
     (CLAUDE_ELSEWHERE, "Claude Sonnet 4.6", "", "2026-02-17"),
+    (CLAUDE_ON_VERTEX, "Claude Opus 4.7", "", "2026-04-16"),
     (KIMI, "Kimi K2 Thinking", "", "2025-11-06"),
     (GPT, "GPT 5.2", "", "2025-12-11"),
 ]
@@ -94,6 +107,7 @@ FOREIGN = {  # developer, provider, whether it sees
     KIMI: ("Moonshot AI", "kimi", False),
     GPT: ("OpenAI", "gpt", True),
     CLAUDE_ELSEWHERE: ("Anthropic", "compat", True),
+    CLAUDE_ON_VERTEX: ("Anthropic", "vertex", True),
 }
 
 
@@ -110,6 +124,8 @@ class Gateway:
     """Of another gateway, where web search is switched off."""
     upstream_url: str
     log: Path
+    vertex: VertexCloud
+    """Google Cloud, and all it was asked."""
 
 
 @contextmanager
@@ -130,8 +146,18 @@ def serving(place: Path) -> Iterator[Gateway]:
         searchless = place / "searchless"
         searchless.mkdir()
         with (
-            opened(place, config(upstream_url), environment) as (gateway, url),
-            opened(searchless, config(upstream_url, searches=False), environment) as (other, url_2),
+            google_issuer() as issuer,
+            cloud_in_a_thread(issuer, plays_model_of(upstream_url, UPSTREAM_KEY)) as vertex,
+            opened(
+                place,
+                config(upstream_url, vertex.base_url),
+                {**environment, "GOOGLE_LOGIN": issuer.service_account()},
+            ) as (gateway, url),
+            opened(
+                searchless,
+                config(upstream_url, vertex.base_url, searches=False),
+                {**environment, "GOOGLE_LOGIN": issuer.authorized_user()},
+            ) as (other, url_2),
         ):
             gateway.answers(f"{url}/readyz")
             other.answers(f"{url_2}/readyz")
@@ -144,6 +170,7 @@ def serving(place: Path) -> Iterator[Gateway]:
                 f"{url_2}/v1/anthropic",
                 upstream_url,
                 place / "gateway.log",
+                vertex,
             )
 
 
@@ -185,7 +212,7 @@ def map_haiku_to_kimi(url: str) -> None:
         assert reply.status == 200
 
 
-def config(upstream: str, *, searches: bool = True) -> str:
+def config(upstream: str, vertex: str, *, searches: bool = True) -> str:
     """The gateway's configuration file."""
     models = []
     for id, name, family, released in MODELS:
@@ -202,7 +229,7 @@ def config(upstream: str, *, searches: bool = True) -> str:
                 native=id.partition(".")[2] if id != GPT else GPT,
             )
         )
-    head = CONFIG.format(upstream=upstream, searches=str(searches).lower())
+    head = CONFIG.format(upstream=upstream, vertex=vertex, searches=str(searches).lower())
     return head + "".join(models)
 
 

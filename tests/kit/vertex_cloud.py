@@ -7,6 +7,9 @@ Written from the public API's documents, and knows nothing of the gateway's own 
 
 import asyncio
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -238,3 +241,21 @@ async def plays_vertex(line: Line) -> None:
         line.whole(200, b'{"input_tokens":42}')
     else:
         await plays_text(line)
+
+
+@contextmanager
+def cloud_in_a_thread(issuer: GoogleIssuer, usual: Play) -> Iterator[VertexCloud]:
+    """For tests whose gateway is a process: the cloud on an event loop of its own."""
+    cloud = VertexCloud(issuer)
+    cloud.usual = usual
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="google cloud", daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(cloud.open(), loop).result(10)
+    try:
+        yield cloud
+    finally:
+        asyncio.run_coroutine_threadsafe(cloud.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -32,6 +32,7 @@ KEY_MAPPED = os.environ["GATEWAY_KEY_MAPPED"]
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
 CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
+CLAUDE_ON_VERTEX = "anthropic.claude-opus-4-7"
 RUN_TIME_MAX_S = 60
 RUNS_AT_ONCE = 2
 
@@ -286,6 +287,12 @@ SCENES = {
     "gpt_tools": {
         "prompt": TWICE,
         "flags": ("--allowedTools", "Bash", "--model", GPT),
+        **TOKEN,
+    },
+    "vertex_tools": {
+        "prompt": f"THINK {TWICE}",
+        "flags": ("--allowedTools", "Bash", "--model", CLAUDE_ON_VERTEX),
+        "witnessed": True,
         **TOKEN,
     },
     "gpt_image": {"prompt": READ, "flags": ("--model", GPT), **TOKEN},

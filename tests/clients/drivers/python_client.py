@@ -23,6 +23,7 @@ OPUS = "anthropic.claude-opus-5-5"
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
 CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
+CLAUDE_ON_VERTEX = "anthropic.claude-opus-4-7"
 IS_NEW = int(anthropic.__version__.split(".")[0]) >= 2
 
 WEATHER = {

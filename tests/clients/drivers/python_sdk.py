@@ -3,7 +3,8 @@
 Run with that SDK's folder on PYTHONPATH and the environment `python_client.py` tells of. Each scene
 writes down what an application would see; judging is the tests' work. One scene that fails
 unexpectedly is recorded as such and does not stop the others. Scenes of models on the OpenAI wire
-stand in `python_foreign.py`, of web searches in `python_search.py`.
+stand in `python_foreign.py`, of web searches in `python_search.py`, of Claude on other clouds in
+`python_cloud.py`.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import time
 import traceback
 
 import anthropic
+import python_cloud
 import python_foreign
 import python_search
 from python_client import (
@@ -364,7 +366,7 @@ def main():
     """Play every scene, or those named on the command line; print the document."""
     seen = {"version": anthropic.__version__}
     wanted = sys.argv[1:]
-    everything = [globals(), vars(python_foreign), vars(python_search)]
+    everything = [globals(), vars(python_foreign), vars(python_search), vars(python_cloud)]
     for name, scene in [item for names in everything for item in names.items()]:
         if not name.startswith("scene_") or (wanted and name.removeprefix("scene_") not in wanted):
             continue
