@@ -12,9 +12,14 @@ from proxy.domain.fault import Fault, Kind, Source
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.compat_lessons import CompatLessons, is_left_out
 from proxy.providers.credential import Credential
-from proxy.providers.vertex_betas import SEARCH_BETA, TOOL_SEARCH_BETA, accepted_betas
-from proxy.providers.vertex_blocks import searches
-from proxy.providers.vertex_body import count_fields, message_fields, pieces_of
+from proxy.providers.vertex_betas import (
+    SCOPE_BETA,
+    SEARCH_BETA,
+    TOOL_SEARCH_BETA,
+    accepted_betas,
+)
+from proxy.providers.vertex_blocks import are_marked, searches
+from proxy.providers.vertex_body import Setting, count_fields, message_fields, pieces_of
 from proxy.providers.vertex_faults import google_fault
 from proxy.providers.vertex_lessons import named
 from proxy.providers.vertex_place import count_path, model_path
@@ -77,29 +82,34 @@ class Vertex(Anthropic):
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The client's request as Google Cloud takes it, without a token: the credential adds
         that."""
+        headers = call.arrival.headers
         left_out = self._lessons.left_out(call.arrival.received_ms / 1000)
-        betas = [
-            beta
-            for beta in accepted_betas(call.arrival.headers, self._betas)
-            if not is_left_out(beta, left_out)
-        ]
+        is_count = call.arrival.errand is COUNT
+        # A count goes without betas: which of them are taken there is another question yet.
+        betas = [] if is_count else accepted_betas(headers, self._betas)
+        betas = [beta for beta in betas if not is_left_out(beta, left_out)]
         tools = body.fields.get("tools")
-        has_search = tools is not None and searches(tools)
-        if call.arrival.errand is COUNT:
-            if has_search:
+        marked = tools is not None and are_marked(tools)
+        if tools is not None and marked and searches(tools):
+            if is_count:
                 raise self._uncountable()
-            betas = [beta for beta in betas if beta != SEARCH_BETA]
+            if SEARCH_BETA not in betas:
+                betas.append(SEARCH_BETA)  # Google asks for it, Anthropic itself does not
+        setting = Setting(
+            region=self._region,
+            left_out=left_out,
+            tool_search=TOOL_SEARCH_BETA in betas,
+            scoped=SCOPE_BETA in headers.get(b"anthropic-beta", b""),
+            marked_tools=marked,
+        )
+        if is_count:
             head = self._count_head
-            fields = count_fields(call, body, upstream_model, left_out)
+            fields = count_fields(call, body, upstream_model, setting)
         else:
             if bears_artefacts(body.raw):
                 body = self._without_searches(call, without_artefacts(body))
-            if has_search and SEARCH_BETA not in betas:
-                betas.append(SEARCH_BETA)  # Google asks for it, Anthropic itself does not
             head = self._stream_head if call.streamed else self._whole_head
-            fields = message_fields(
-                call, body, self._region, left_out=left_out, tool_search=TOOL_SEARCH_BETA in betas
-            )
+            fields = message_fields(call, body, setting)
         pieces = pieces_of(fields)
         line = b"anthropic-beta: %b\r\n" % ",".join(betas).encode("latin-1") if betas else b""
         rest = b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (

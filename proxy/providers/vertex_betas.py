@@ -10,6 +10,8 @@ from proxy.domain.call import Headers
 
 SEARCH_BETA = "web-search-2025-03-05"
 TOOL_SEARCH_BETA = "tool-search-tool-2025-10-19"
+SCOPE_BETA = b"prompt-caching-scope"
+"""Not taken there; who sends it may have written scopes into its cache marks."""
 _KNOWN = frozenset(
     (
         *(TOOL_SEARCH_BETA, SEARCH_BETA, "compact-2026-01-12", "context-1m-2025-08-07"),

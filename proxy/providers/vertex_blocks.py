@@ -10,7 +10,6 @@ from collections.abc import Callable
 import msgspec
 
 BASIC_SEARCH = b'"web_search_20250305"'
-_NEWER_SEARCH = re.compile(rb'"web_search_(?!20250305")[0-9]{8}"')
 _SEARCH = re.compile(rb'"web_search_[0-9]{8}"')
 _REFUSED_TOOL = re.compile(rb'"(?:web_fetch|code_execution|advisor)_[0-9]{8}"|"mcp_toolset"')
 """What runs on Anthropic's own machines."""
@@ -24,11 +23,14 @@ _TOOL_HINTS = ("eager_input_streaming", "allowed_callers", "input_examples")
 """Refused there (trap 37), and a tool works without them."""
 _LATER = "defer_loading"
 _TOOL_MARKS = re.compile(
-    rb'"(?:eager_input_streaming|allowed_callers|input_examples|defer_loading|custom)"'
+    rb'"(?:eager_input_streaming|allowed_callers|input_examples|defer_loading|custom|mcp_toolset'
+    rb'|(?:web_search|web_fetch|code_execution|advisor)_[0-9]{8})"'
 )
+"""All that any rule about tools is about: one search instead of one for each."""
 _SCOPE = re.compile(rb'"scope"')
 _OPENING = ord("[")
-_REFERENCE = re.compile(rb'"(?:url|file)"')
+_REFERENCE = re.compile(rb'"type"\s*:\s*"(?:url|file)"')
+_BY_REFERENCE = (b'"url"', b'"file"')
 _SYSTEM = b'"system"'
 _OPENED = b'{"type":"text","text":"<system-reminder>"}'
 _CLOSED = b'{"type":"text","text":"</system-reminder>"}'
@@ -50,17 +52,18 @@ class _Typed(msgspec.Struct, gc=False):
 _TYPED = msgspec.json.Decoder(_Typed)
 
 
+def are_marked(tools: msgspec.Raw) -> bool:
+    """Must these tools be looked at? For the three functions below."""
+    return _TOOL_MARKS.search(tools) is not None
+
+
 def searches(tools: msgspec.Raw) -> bool:
     """Is one of the tools the provider's own web search?"""
-    return _SEARCH.search(tools) is not None and any(
-        _SEARCH.fullmatch(_type(tool)) for tool in _items(tools)
-    )
+    return any(_SEARCH.fullmatch(_type(tool)) for tool in _items(tools))
 
 
-def is_refused_tool(tools: msgspec.Raw) -> str | None:
+def refused_tool(tools: msgspec.Raw) -> str | None:
     """Where the first tool stands that is not there."""
-    if _REFUSED_TOOL.search(tools) is None:
-        return None
     for number, tool in enumerate(_items(tools)):
         if _REFUSED_TOOL.fullmatch(_type(tool)):
             return f"tools.{number}.type"
@@ -70,15 +73,15 @@ def is_refused_tool(tools: msgspec.Raw) -> str | None:
 def with_basic_tools(tools: msgspec.Raw, *, tool_search: bool) -> msgspec.Raw:
     """Tools without hints that are refused; newer searches, which run code, become the basic one.
     `tool_search`: may a tool be loaded later?"""
-    if _TOOL_MARKS.search(tools) is None and _NEWER_SEARCH.search(tools) is None:
-        return tools
 
     def edit(tool: _Fields) -> bool:
-        if _NEWER_SEARCH.fullmatch(bytes(tool.get("type", _ABSENT))):
-            for name in set(tool) - _SEARCH_FIELDS:
+        if _SEARCH.fullmatch(bytes(tool.get("type", _ABSENT))):
+            dropped = set(tool) - _SEARCH_FIELDS
+            is_basic = bytes(tool["type"]) == BASIC_SEARCH
+            for name in dropped:
                 del tool[name]
             tool["type"] = msgspec.Raw(BASIC_SEARCH)
-            return True
+            return bool(dropped) or not is_basic
         wrapped = tool.pop("custom", None)
         changed = wrapped is not None
         if wrapped is not None:
@@ -90,7 +93,7 @@ def with_basic_tools(tools: msgspec.Raw, *, tool_search: bool) -> msgspec.Raw:
             changed = tool.pop(name, None) is not None or changed
         return changed
 
-    return _each(tools, _TOOL_MARKS if _NEWER_SEARCH.search(tools) is None else None, edit)
+    return _each(tools, _TOOL_MARKS, edit)
 
 
 def without_scope(blocks: msgspec.Raw) -> msgspec.Raw:
@@ -187,7 +190,7 @@ def _referring(content: msgspec.Raw, path: str) -> str | None:
             continue
         place = f"{path}.{number}"
         kind = bytes(block.type)
-        if kind in (b'"image"', b'"document"') and _REFERENCE.fullmatch(_type(block.source)):
+        if kind in (b'"image"', b'"document"') and _type(block.source) in _BY_REFERENCE:
             return f"{place}.{kind[1:-1].decode()}.source.type"
         if kind == b'"tool_result"':
             inner = _referring(block.content, f"{place}.content")
@@ -197,14 +200,14 @@ def _referring(content: msgspec.Raw, path: str) -> str | None:
 
 
 def _each(
-    values: msgspec.Raw, mark: re.Pattern[bytes] | None, edit: Callable[[_Fields], bool]
+    values: msgspec.Raw, mark: re.Pattern[bytes], edit: Callable[[_Fields], bool]
 ) -> msgspec.Raw:
     """A list with `edit` done to every object in which `mark` stands; the same where nothing was
     changed."""
     items = _items(values)
     changed = False
     for at, item in enumerate(items):
-        if mark is not None and mark.search(item) is None:
+        if mark.search(item) is None:
             continue
         fields = _object(item)
         if fields is not None and edit(fields):

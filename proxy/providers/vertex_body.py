@@ -12,8 +12,8 @@ from proxy.domain.fault import Fault, Kind
 from proxy.providers.compat_lessons import fields_without
 from proxy.providers.vertex_blocks import (
     folded_system,
-    is_refused_tool,
     referring_source,
+    refused_tool,
     with_basic_tools,
     without_display,
     without_scope,
@@ -46,32 +46,43 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Fields = dict[str, msgspec.Raw]
 
 
-def message_fields(
-    call: Call, body: Body, region: str, *, left_out: frozenset[str], tool_search: bool
-) -> Fields:
-    """The fields that go on, in the client's order. `left_out` is what was refused before;
-    `tool_search`: may tools be found later on? Raises Fault 400 for what is not there, 413 for what
-    is too large."""
+class Setting(msgspec.Struct, frozen=True):
+    """What holds for one request beside its body."""
+
+    region: str
+    left_out: frozenset[str]
+    """What was refused before: betas, fields, what `vertex_lessons.py` names."""
+    tool_search: bool
+    """May tools be found later on?"""
+    scoped: bool
+    """Did the client say that its cache marks may name a scope?"""
+    marked_tools: bool
+    """Is there anything about the tools to look at?"""
+
+
+def message_fields(call: Call, body: Body, setting: Setting) -> Fields:
+    """The fields that go on, in the client's order. Raises Fault 400 for what is not there, 413
+    for what is too large."""
     if len(body.raw) > BODY_BYTES_MAX:
         raise Fault(
             Kind.TOO_LARGE,
             f"Request exceeds the maximum size: {len(body.raw)} bytes, and the model "
             f"{call.model.id} takes {BODY_BYTES_MAX}.",
         )
-    _refuse_unfit(call, body, region)
-    fields = {"anthropic_version": _version(call, left_out)}
+    _refuse_unfit(call, body, setting)
+    fields = {"anthropic_version": _version(call, setting.left_out)}
     fields.update((name, raw) for name, raw in body.fields.items() if name in _KEPT)
     _take_format(fields, body.fields)
     call.dropped = tuple([name for name in _HINTS if name in body.fields])
-    return _fitted(fields, left_out, tool_search=tool_search)
+    return _fitted(fields, setting)
 
 
-def count_fields(call: Call, body: Body, upstream_model: str, left_out: frozenset[str]) -> Fields:
+def count_fields(call: Call, body: Body, upstream_model: str, setting: Setting) -> Fields:
     """The same for a request that counts, which names its model."""
-    fields = {"anthropic_version": _version(call, left_out)}
+    fields = {"anthropic_version": _version(call, setting.left_out)}
     fields["model"] = msgspec.Raw(msgspec.json.encode(counted_model(upstream_model)))
     fields.update((name, raw) for name, raw in body.fields.items() if name in _COUNTED)
-    return _fitted(fields, left_out, tool_search=False)
+    return _fitted(fields, setting)
 
 
 def pieces_of(fields: Fields) -> list[Piece]:
@@ -92,12 +103,14 @@ def _version(call: Call, left_out: frozenset[str]) -> msgspec.Raw:
     return msgspec.Raw(b'"%b"' % (OCTOBER if is_october else BASIC_VERSION))
 
 
-def _fitted(fields: Fields, left_out: frozenset[str], *, tool_search: bool) -> Fields:
-    for name in ("system", "messages", "tools"):
-        if name in fields:
-            fields[name] = without_scope(fields[name])
-    if "tools" in fields:
-        fields["tools"] = with_basic_tools(fields["tools"], tool_search=tool_search)
+def _fitted(fields: Fields, setting: Setting) -> Fields:
+    if setting.scoped:
+        for name in ("system", "messages", "tools"):
+            if name in fields:
+                fields[name] = without_scope(fields[name])
+    if setting.marked_tools:
+        fields["tools"] = with_basic_tools(fields["tools"], tool_search=setting.tool_search)
+    left_out = setting.left_out
     if left_out:
         fields = fields_without(fields, left_out)
         if SYSTEM_ROLE in left_out:
@@ -107,20 +120,19 @@ def _fitted(fields: Fields, left_out: frozenset[str], *, tool_search: bool) -> F
     return fields
 
 
-def _refuse_unfit(call: Call, body: Body, region: str) -> None:
+def _refuse_unfit(call: Call, body: Body, setting: Setting) -> None:
     fields = body.fields
     for name in _NEEDED:
         value = fields.get(name)
         if value is not None and b"".join(bytes(value).split()) not in _EMPTY:
             raise _unfit(f"{name}: not supported by the model {call.model.id}")
-    tools = fields.get("tools")
-    if tools is not None and (place := is_refused_tool(tools)) is not None:
+    if setting.marked_tools and (place := refused_tool(fields["tools"])) is not None:
         raise _unfit(f"{place}: not supported by the model {call.model.id}")
     place = referring_source(fields["messages"])
     if place is not None:
         raise _unfit(f"{place}: the model {call.model.id} takes sources of the type base64 only")
     geo = _text(fields.get("inference_geo"))
-    if geo and not is_within(region, geo):
+    if geo and not is_within(setting.region, geo):
         raise _unfit(
             f"inference_geo: the model {call.model.id} cannot be promised to run in {geo}. "
             "Leave the field out or choose another model."

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config.cautions import unresolved, warnings
-from proxy.config.load import parse
+from proxy.config.load import ConfigProblems, parse
 
 GOOD = """\
 [[providers]]
@@ -127,3 +127,31 @@ enabled = true
 def test_a_secret_nobody_uses_is_not_looked_for() -> None:
     text = GOOD.replace('wire = "anthropic"', 'wire = "bedrock"')
     assert unresolved(parse(text, {}), {}) == []
+
+
+VERTEX = GOOD.replace(
+    'wire = "anthropic"\nbase_url = "https://api.anthropic.com"\napi_key = "env:ANTHROPIC_API_KEY"',
+    'wire = "vertex"\nproject = "my-project"\nregion = "global"\ncredentials = "env:LOGIN"',
+)
+
+
+def test_the_credentials_of_google_may_have_lines() -> None:
+    assert warnings(parse(VERTEX, {})) == []
+    assert unresolved(parse(VERTEX, {}), {"LOGIN": '{\n  "type": "service_account"\n}\n'}) == []
+    [said] = unresolved(parse(VERTEX, {}), {})
+    assert said.startswith("providers.anthropic.credentials: env:LOGIN: ")
+    assert said.endswith("its models answer 503 until then")
+    assert unresolved(parse(VERTEX.replace('credentials = "env:LOGIN"', ""), {}), {}) == []
+
+
+def test_a_key_where_tokens_are_used_is_said() -> None:
+    [said] = warnings(parse(VERTEX.replace("project =", 'api_key = "env:K"\nproject ='), {}))
+    assert "api_key and auth_scheme are not read for wire vertex" in said
+
+
+def test_a_name_of_a_model_goes_into_a_path() -> None:
+    bad = VERTEX.replace('model = "m" }', 'model = "m/../../x" }')
+    with pytest.raises(ConfigProblems) as problems:
+        parse(bad, {})
+    [problem] = problems.value.problems
+    assert "expected a model of Vertex AI" in str(problem)

@@ -268,6 +268,32 @@ BAD = {
         PROVIDER.replace('base_url = "https://host"\n', ""),
         (1, "providers[0]", "`base_url` is missing: wire anthropic must be told"),
     ),
+    "vertex without a project": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nregion = "global"\n',
+        (1, "providers[0]", "`project` is missing"),
+    ),
+    "vertex without a region": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nproject = "my-project"\n',
+        (1, "providers[0]", "`region` is missing"),
+    ),
+    "vertex in no region": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nproject = "my-project"\nregion = "a/../b"\n',
+        (5, "providers[0].region", "expected a region of Google Cloud"),
+    ),
+    "vertex counted in no region": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nproject = "my-project"\nregion = "eu"\n'
+        'count_region = "Europe"\n',
+        (6, "providers[0].count_region", "expected a region of Google Cloud"),
+    ),
+    "vertex of no project": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nproject = "My Project"\nregion = "eu"\n',
+        (4, "providers[0].project", "expected the id of a project"),
+    ),
+    "vertex with credentials in the file": (
+        '[[providers]]\nname = "g"\nwire = "vertex"\nproject = "my-project"\nregion = "eu"\n'
+        'credentials = "hunter2"\n',
+        (6, "providers[0].credentials", "secrets are given by reference"),
+    ),
     "sqlite with two slashes": (
         '[storage]\nurl = "sqlite://gateway.db"\n',
         (2, "storage.url", "three slashes"),

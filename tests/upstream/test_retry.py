@@ -46,3 +46,9 @@ def test_what_every_deployment_would_refuse_does_not(kind: Kind) -> None:
 def test_the_status_counts_where_it_is_kept() -> None:
     kept = Fault(Kind.UPSTREAM_BROKEN, "no", status=418, source=Source.UPSTREAM)
     assert after_fault(kept) is Next.GIVE_UP
+
+
+def test_a_model_its_provider_does_not_have_is_asked_for_elsewhere() -> None:
+    fault = Fault(Kind.NOT_FOUND, "no", source=Source.UPSTREAM, reason="upstream_unavailable")
+    assert after_fault(fault) is Next.OTHER
+    assert after_fault(Fault(Kind.NOT_FOUND, "no", source=Source.UPSTREAM)) is Next.GIVE_UP
