@@ -207,7 +207,10 @@ class Relay:
             # The deployment before it made its messages itself.
             call.message_id = self._means.new_message_id()
             self._means.counting.prepare(call, body)
-        return route.provider.request(call, body, route.upstream_model)
+        request = route.provider.request(call, body, route.upstream_model)
+        if call.dropped and not (self._lessons or self._repeated or self._renewed):
+            self._means.metrics.left_out(call.dropped)
+        return request
 
     def lease_failed(self, fault: Fault) -> None:
         """The pool cannot reach the provider."""
@@ -235,6 +238,7 @@ class Relay:
 
     def _go_on(self) -> None:
         self._tried += 1
+        self._request = None  # it was for the one before, and bears that one's credential
         self._repeated = False
         self._lessons = 0
         self._renewed = False
