@@ -30,6 +30,7 @@ from proxy.config.settings import Provider, Settings
 from proxy.domain.fault import Fault
 from proxy.domain.model import Deployment, Model
 from proxy.observe import log
+from proxy.providers.vertex_place import GLOBAL, PROJECT_PATTERN, REGION_PATTERN
 from proxy.server.listener import bind
 from proxy.storage.accounts import Accounts
 from proxy.storage.keys import Keys
@@ -95,6 +96,9 @@ def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -
         each.name: each if each.name in real else _played(each, upstream)
         for each in example.providers
     }
+    google = _google(environ)
+    if google is not None and "anthropic" not in real:
+        players["anthropic"] = google  # Claude is there under the same names
     models = [
         replace(
             model,
@@ -112,6 +116,17 @@ def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -
         providers=tuple(players.values()),
         models=tuple(models),
     )
+
+
+def _google(environ: Mapping[str, str]) -> Provider | None:
+    """Claude on Google Cloud, where the environment has an account and a project of it; by the
+    names that Google's own tools and Claude Code look at."""
+    project = environ.get("ANTHROPIC_VERTEX_PROJECT_ID") or environ.get("GOOGLE_CLOUD_PROJECT", "")
+    region = environ.get("CLOUD_ML_REGION") or GLOBAL
+    is_usable = PROJECT_PATTERN.fullmatch(project) and REGION_PATTERN.fullmatch(region)
+    if not environ.get("GOOGLE_APPLICATION_CREDENTIALS") or not is_usable:
+        return None
+    return Provider(name="vertex", wire="vertex", project=project, region=region)
 
 
 def _played(provider: Provider, upstream: str) -> Provider:

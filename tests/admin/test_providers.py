@@ -21,6 +21,7 @@ SETTINGS = Settings(
             api_key="env:THE_KEY",
         ),
         Provider(name="cloud", wire="bedrock"),
+        Provider(name="google", wire="vertex", credentials="file:/s3cret.json"),
     ),
     models=(make_model("model_a"), make_model("model_b")),
 )
@@ -44,6 +45,13 @@ async def test_no_credential_is_shown(tmp_path: Path, aiohttp_client: Visit) -> 
                     "wire": "bedrock",
                     "host": None,
                     "has_credential": False,
+                    "models": [],
+                },
+                {
+                    "name": "google",
+                    "wire": "vertex",
+                    "host": None,
+                    "has_credential": True,
                     "models": [],
                 },
             ]

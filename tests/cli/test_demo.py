@@ -156,6 +156,28 @@ def test_a_key_in_the_environment_sends_its_models_to_the_real_provider() -> Non
     assert places["moonshot.kimi-k2-thinking"] == "demo-moonshot"
 
 
+def test_an_account_of_google_in_the_environment_sends_claude_there() -> None:
+    environ = {
+        "GOOGLE_APPLICATION_CREDENTIALS": "/a.json",
+        "ANTHROPIC_VERTEX_PROJECT_ID": "my-project",
+    }
+    settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, environ)
+    google = settings.providers[0]
+    assert (google.name, google.wire, google.project, google.region) == (
+        "vertex",
+        "vertex",
+        "my-project",
+        "global",
+    )
+    places = {model.id: model.deployments[0].provider for model in settings.models}
+    claude = {place for id, place in places.items() if id.startswith("anthropic.")}
+    assert claude == {"vertex"} and places["moonshot.kimi-k2-thinking"] == "demo-moonshot"
+    for missing in environ:
+        less = {name: value for name, value in environ.items() if name != missing}
+        settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, less)
+        assert settings.providers[0].name == "demo"
+
+
 def test_the_message_it_shows_costs_nothing_even_then(tmp_path: Path) -> None:
     env = environment(ANTHROPIC_API_KEY=REAL_KEY)
     ended = finished("proxy", "demo", "--once", "--port", "0", cwd=tmp_path, env=env)

@@ -241,3 +241,11 @@ async def test_a_stream_refused_by_its_first_event_is_begun_elsewhere(tmp_path):
 def plays_well(place):
     """What a place does when all is well with it."""
     return plays_vertex if isinstance(place, VertexCloud) else plays_text
+
+
+async def test_what_was_left_out_for_the_cloud_is_counted(tmp_path):
+    with google_issuer() as issuer:
+        async with vertex_cloud(issuer) as vertex, cloud_gateway(tmp_path, vertex) as here:
+            await here.post(ask(speed="fast", service_tier="auto", unheard_of=1))
+            dropped = here.house._metrics.dropped
+            assert dropped == {"speed": 1, "service_tier": 1}
