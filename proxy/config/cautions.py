@@ -21,7 +21,7 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     wanted = [
         (f"providers.{provider.name}.api_key", provider.api_key, _UNTIL_THEN)
         for provider in settings.providers
-        if provider.wire in WIRES_AVAILABLE
+        if provider.wire in WIRES_AVAILABLE and provider.wire != "vertex"
     ]
     wanted.append(("auth.key_hash_secret", settings.auth.key_hash_secret, "no key can be checked"))
     for name in ("secret", "former_secret"):

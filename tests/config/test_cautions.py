@@ -145,7 +145,9 @@ def test_the_credentials_of_google_may_have_lines() -> None:
 
 
 def test_a_key_where_tokens_are_used_is_said() -> None:
-    [said] = warnings(parse(VERTEX.replace("project =", 'api_key = "env:K"\nproject ='), {}))
+    settings = parse(VERTEX.replace("project =", 'api_key = "env:K"\nproject ='), {})
+    assert unresolved(settings, {"LOGIN": "{}"}) == []
+    [said] = warnings(settings)
     assert "api_key and auth_scheme are not read for wire vertex" in said
 
 
