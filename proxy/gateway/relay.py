@@ -350,7 +350,7 @@ class Relay:
             return
         rewriter = pipe.rewriter
         if rewriter is not None:
-            self._connection.forward_rewritten(write, rewriter)
+            self._connection.forward_rewritten(write, rewriter, binary=pipe.is_binary)
         elif pipe.passes_frames:
             self._connection.forward(write, PLAIN, pipe)
 

@@ -63,6 +63,7 @@ class ChatToMessages:
     )
 
     passes_frames = False
+    is_binary = False
 
     def __init__(
         self, call: Call, dialect: Dialect, seal: ThinkingSeal, event_bytes_max: int

@@ -47,6 +47,7 @@ class Passthrough:
     )
 
     said_all = False
+    is_binary = False
     cut_short = False
     rewriter = None
 

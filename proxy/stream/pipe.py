@@ -63,6 +63,11 @@ class Pipe(Protocol):
         ...
 
     @property
+    def is_binary(self) -> bool:
+        """May the provider's events end in any byte, and not only in a blank line?"""
+        ...
+
+    @property
     def said_all(self) -> bool:
         """Has the model finished, so that only its usage or the stream's own end may follow? Then
         silence is waited for a few seconds only, and `finish` ends the message well."""

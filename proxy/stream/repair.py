@@ -78,6 +78,7 @@ class RepairedMessages:
     )
 
     cut_short = False
+    is_binary = False
     passes_frames = False
     rewriter = None
 

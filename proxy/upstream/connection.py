@@ -22,6 +22,7 @@ DRAIN_BYTES_MAX = 65536
 FRAME_BYTES_MAX = 4096
 """A larger chunk takes the long way, which is no longer for it."""
 
+_TAIL_BYTES = 32
 _BLANK = b"\n\n"
 _CHUNK_END = b"\r\n"
 _BLANK_AND_CHUNK_END = _BLANK + _CHUNK_END
@@ -78,6 +79,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_closed",
         "_drained_bytes",
+        "_ending",
         "_ends_at_eof",
         "_forward",
         "_freed",
@@ -133,6 +135,7 @@ class Connection(asyncio.Protocol):
         self._forward: Callable[[bytes], object]
         self._rewrite: Callable[[bytes], bytes | None] | None
         self._tally: Tally
+        self._ending = _BLANK_AND_CHUNK_END
         self._ends_at_eof = False
         self._may_stay = False
         self._reused = False
@@ -160,16 +163,22 @@ class Connection(asyncio.Protocol):
         self._forward = write
         self._rewrite = None
         self._openings = _frame_openings(plain)
+        self._ending = _BLANK_AND_CHUNK_END
         self._tally = tally
 
     def forward_rewritten(
-        self, write: Callable[[bytes], object], rewrite: Callable[[bytes], bytes | None]
+        self,
+        write: Callable[[bytes], object],
+        rewrite: Callable[[bytes], bytes | None],
+        *,
+        binary: bool = False,
     ) -> None:
-        """From now on a read that is exactly one chunk and ends in a blank line is offered to
-        `rewrite`, without its frame. What that gives goes to `write` as one chunk; where it gives
-        None, the listener is told as ever."""
+        """From now on a read that is exactly one chunk and ends in a blank line (`binary`: in
+        anything) is offered to `rewrite`, without its frame. What that gives goes to `write` as one
+        chunk; where it gives None, the listener is told as ever."""
         self._forward = write
         self._rewrite = rewrite
+        self._ending = _CHUNK_END if binary else _BLANK_AND_CHUNK_END
         self._openings = _frame_openings(b"")
 
     def leave(self) -> None:
@@ -225,7 +234,7 @@ class Connection(asyncio.Protocol):
         # llhttp, which waits for a chunk before and after, need not see it. Half the cost of an
         # event outside the kernel.
         opening = self._openings_now.get(len(data))
-        if opening is not None and data.startswith(opening) and data.endswith(_BLANK_AND_CHUNK_END):
+        if opening is not None and data.startswith(opening) and data.endswith(self._ending):
             rewrite = self._rewrite
             if rewrite is not None:
                 out = rewrite(data[len(opening) : -len(_CHUNK_END)])
@@ -321,10 +330,9 @@ class Connection(asyncio.Protocol):
             self._break(Broken.GARBLED)
             return
         chunks = self._chunks
-        # Do the next bytes begin a chunk? The last piece of a body ends in a blank line and so does
-        # the read, but for the line end that closes a chunk: behind the piece came nothing else.
-        at_chunk = chunks and chunks[-1].endswith(_BLANK) and read.endswith(_BLANK_AND_CHUNK_END)
+        last = b""
         if chunks:
+            last = chunks[-1]
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()
             if listener is None:
@@ -334,9 +342,20 @@ class Connection(asyncio.Protocol):
                     return
             else:
                 listener.body_received(data)
-        self._openings_now = self._openings if at_chunk else _NONE
+        if self._openings:
+            self._openings_now = self._openings if self._at_chunk(last, read) else _NONE
         if self._answer_whole and self.busy:
             self._end()
+
+    def _at_chunk(self, last: bytes, read: bytes) -> bool:
+        """Do the next bytes begin a chunk? The last piece of a body ends in a blank line and so
+        does the read, but for the line end that closes a chunk: behind the piece came nothing else.
+        Where a body is binary, the same is told by more of its bytes than a line with the length of
+        the next chunk has."""
+        if self._ending is _BLANK_AND_CHUNK_END:
+            return last.endswith(_BLANK) and read.endswith(_BLANK_AND_CHUNK_END)
+        tail = last[-_TAIL_BYTES:]
+        return len(tail) == _TAIL_BYTES and read.endswith(tail + _CHUNK_END)
 
     def _end(self) -> None:
         listener, self._listener = self._listener, None
