@@ -16,12 +16,17 @@ from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Watched, Wheel
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.anthropic_compat import AnthropicCompat
+from proxy.providers.bedrock.invoke import BedrockInvoke
+from proxy.providers.bedrock.mantle import BedrockMantle
+from proxy.providers.bedrock.surfaces import Deployment, Surface, deployment_of
 from proxy.providers.credential import Credential
 from proxy.providers.openai_chat.dialects import dialect_for
 from proxy.providers.openai_chat.provider import OpenAIChat
 from proxy.providers.provider import Provider
 from proxy.providers.vertex import Vertex
 from proxy.providers.vertex_place import base_url
+from proxy.upstream.aws_credential import AwsCredential
+from proxy.upstream.aws_login import aws_login
 from proxy.upstream.google_token import GoogleCredential, open_google_login
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.tunnel import proxy_for
@@ -158,6 +163,8 @@ class Suppliers:
             return self._vertex(each, each.region)
         key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""
         key.encode("latin-1")
+        if each.wire == "bedrock":
+            return lambda upstream_model: self._bedrock(each, key, upstream_model)
         origin, prefix = split_base_url(each.base_url)
         if each.wire == "openai_chat":
             dialect_for(each.dialect, "", each.quirks)  # what is wrong with it is wrong for all
@@ -198,6 +205,55 @@ class Suppliers:
             without_searches=self._without_searches,
         )
         return lambda _: provider
+
+    def _bedrock(self, each: ProviderSettings, key: str, upstream_model: str) -> Provider:
+        """A deployment on the surface of Bedrock's that serves it."""
+        place = deployment_of(
+            upstream_model,
+            asked=each.surface,
+            region=each.region,
+            base_url=each.base_url,
+            signing_service=each.signing_service,
+        )
+        credential = None if key else self._aws_credential(each, place)
+        bytes_max = self._upstream.event_bytes_max
+        match place.surface:
+            case Surface.CHAT:
+                return OpenAIChat(
+                    each.name,
+                    place.origin,
+                    place.prefix + "/v1",
+                    key=key,
+                    dialect=dialect_for("mantle", place.model, each.quirks),
+                    seal=self._seal,
+                    event_bytes_max=bytes_max,
+                    credential=credential,
+                )
+            case Surface.CONVERSE:
+                raise ValueError("no Converse yet")
+            case Surface.MESSAGES | Surface.INVOKE:
+                made = BedrockMantle if place.surface is Surface.MESSAGES else BedrockInvoke
+                return made(
+                    each.name,
+                    place,
+                    api_key=key,
+                    credential=credential,
+                    event_bytes_max=bytes_max,
+                    without_searches=self._without_searches,
+                )
+
+    def _aws_credential(self, each: ProviderSettings, place: Deployment) -> Credential:
+        return self._credential(
+            ("aws", each.name, each.profile, place.region, place.service),
+            lambda: AwsCredential(
+                each.name,
+                lambda: aws_login(each.profile, place.region, self._upstream.ca_file),
+                region=place.region,
+                service=place.service,
+                start_task=self._tasks.start,
+                wall=time.time,
+            ),
+        )
 
     def _credential(self, account: tuple[str, ...], make: Callable[[], _Held]) -> Credential:
         """The credential of `account`: it outlives a reload that leaves the account as it is."""

@@ -6,7 +6,7 @@ from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Provider, Settings, password_of
 from proxy.providers.openai_chat.dialects import ROWS
 
-WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat", "vertex"})
+WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat", "bedrock", "vertex"})
 """Wires this release can speak; the others are accepted so that a file may be ahead of it."""
 _UNTIL_THEN = "its models answer 503 until then"
 
@@ -54,14 +54,16 @@ def _providers(settings: Settings) -> Iterator[str]:
         yield "there are no [[providers]]: no model can be reached"
     for provider in settings.providers:
         place = f"providers.{provider.name}"
-        if provider.wire not in WIRES_AVAILABLE:
-            yield (f"{place}: wire {provider.wire} is not available in this release; {_UNTIL_THEN}")
-        elif provider.wire == "vertex":
+        if provider.wire == "vertex":
             yield from _vertex(provider, place)
-        elif not provider.api_key:
+        elif not provider.api_key and provider.wire != "bedrock":
             yield f"{place}: there is no api_key; requests carry no credential"
         if provider.wire != "openai_chat" and (provider.dialect or provider.quirks):
             yield f"{place}: dialect and quirks are read for wire openai_chat only"
+        if provider.wire != "bedrock" and (
+            provider.profile or provider.surface or provider.signing_service
+        ):
+            yield f"{place}: profile, surface and signing_service are read for wire bedrock only"
         if provider.wire == "openai_chat" and not provider.dialect:
             yield (
                 f"{place}: there is no dialect; only what every server knows is asked for. "

@@ -45,6 +45,7 @@ WHOLE_NUMBER_MAX = 2**53
 """No setting needs more, and what stores it may not hold more."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_AWS_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12})+-\d{1,2}")
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
 
 
@@ -215,6 +216,8 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         wire = table.get("wire")
         if wire in WIRES_BY_ADDRESS and not table.get("base_url"):
             yield path, f"`base_url` is missing: wire {wire} must be told where the provider is"
+        if wire == "bedrock":
+            yield from _bedrock(table, path)
         if wire == "vertex":
             yield from _vertex(table, path)
     elif (
@@ -226,6 +229,14 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
     elif owner is Limits:
         yield from _ladder(table, path)
+
+
+def _bedrock(table: Table, path: Place) -> Iterator[Finding]:
+    region = table.get("region")
+    if not region:
+        yield path, "`region` is missing: the one of AWS that runs the models, such as us-east-1"
+    elif isinstance(region, str) and not _AWS_REGION.fullmatch(region):
+        yield (*path, "region"), "expected a region of AWS such as us-east-1 or eu-central-1"
 
 
 def _vertex(table: Table, path: Place) -> Iterator[Finding]:

@@ -8,18 +8,17 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from proxy.domain.call import COUNT, Call
+from proxy.domain.call import Call
 from proxy.domain.fault import Fault, Kind, Source
-from proxy.domain.usage import Usage
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.providers.credential import Credential
+from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
 from proxy.wire.artefacts import bears_artefacts, without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
-from proxy.wire.messages import read_count, read_reply, with_reply_model
 from proxy.wire.retry_after import read_retry_after
 
 _RETRIABLE = {b"true": True, b"false": False}
@@ -72,61 +71,13 @@ class Anthropic:
 
     def reply(self, call: Call, body: bytes) -> WholeReply:
         """The provider's bytes with the resolved model's name; the count of tokens as it is."""
-        try:
-            if call.arrival.errand is COUNT:
-                read_count(body)
-                return WholeReply(body, Usage(), "")
-            reply = read_reply(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Fault(
-                Kind.UPSTREAM_BROKEN,
-                "The model provider sent a reply that cannot be read. Try again.",
-                source=Source.UPSTREAM,
-            ) from None
-        usage = Usage()
-        if reply.usage is not None:
-            reply.usage.merge_into(usage)
-        named = with_reply_model(body, reply, msgspec.json.encode(call.model.id))
-        return WholeReply(named, usage, reply.stop_reason or "")
+        return passed_reply(call, body)
 
     def fault(
         self, call: Call, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
     ) -> Fault:
         """The provider's refusal, told to the client (translation.md 7, contract 9.2)."""
-        read = read_error_body(body)
-        if status in (401, 402, 403):
-            said = f"{read[0].type}: {read[0].message}" if read else ""
-            return Fault(
-                Kind.UPSTREAM_BROKEN,
-                "The model provider refused the gateway's own credential.",
-                hint="Please tell the gateway's operator.",
-                detail=f"provider {self.name} answered {status} {said}",
-                source=Source.UPSTREAM,
-                retry=False,
-            )
-        retry = _RETRIABLE.get(headers.get(b"x-should-retry", b""))
-        wait = read_retry_after(headers.get(b"retry-after"), now_s)
-        if read is not None and 400 <= status < 600:
-            return Fault(
-                _KINDS.get(status, Kind.UPSTREAM_BROKEN),
-                read[0].message,
-                detail=f"provider {self.name} answered {status} {read[0].type}",
-                source=Source.UPSTREAM,
-                retry=retry,
-                retry_after_s=wait,
-                status=status,
-                error_type=read[0].type,
-                error_body=read[1],
-            )
-        kind = _KINDS.get(status, Kind.UPSTREAM_BROKEN)
-        return Fault(
-            kind,
-            _WORDS.get(kind, f"The model provider answered with status {status}. Try again."),
-            detail=f"provider {self.name} answered {status} without an Anthropic error body",
-            source=Source.UPSTREAM,
-            retry=retry,
-            retry_after_s=wait,
-        )
+        return anthropic_fault(self.name, status, headers, body, now_s)
 
     def learn(self, status: int, body: bytes, now_s: float) -> str:
         """Nothing: the client's request is not ours to change."""
@@ -135,6 +86,47 @@ class Anthropic:
     def learned(self, now_s: float) -> tuple[str, ...]:
         """Nothing ever is."""
         return ()
+
+
+def anthropic_fault(
+    provider: str, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
+) -> Fault:
+    """A refusal on Anthropic's wire, its wording kept. Header names are lower-case; `now_s` is
+    Unix seconds."""
+    read = read_error_body(body)
+    if status in (401, 402, 403):
+        said = f"{read[0].type}: {read[0].message}" if read else ""
+        return Fault(
+            Kind.UPSTREAM_BROKEN,
+            "The model provider refused the gateway's own credential.",
+            hint="Please tell the gateway's operator.",
+            detail=f"provider {provider} answered {status} {said}",
+            source=Source.UPSTREAM,
+            retry=False,
+        )
+    retry = _RETRIABLE.get(headers.get(b"x-should-retry", b""))
+    wait = read_retry_after(headers.get(b"retry-after"), now_s)
+    if read is not None and 400 <= status < 600:
+        return Fault(
+            _KINDS.get(status, Kind.UPSTREAM_BROKEN),
+            read[0].message,
+            detail=f"provider {provider} answered {status} {read[0].type}",
+            source=Source.UPSTREAM,
+            retry=retry,
+            retry_after_s=wait,
+            status=status,
+            error_type=read[0].type,
+            error_body=read[1],
+        )
+    kind = _KINDS.get(status, Kind.UPSTREAM_BROKEN)
+    return Fault(
+        kind,
+        _WORDS.get(kind, f"The model provider answered with status {status}. Try again."),
+        detail=f"provider {provider} answered {status} without an Anthropic error body",
+        source=Source.UPSTREAM,
+        retry=retry,
+        retry_after_s=wait,
+    )
 
 
 _KINDS = {

@@ -27,12 +27,20 @@ _DEFAULT_VERSION = b"anthropic-version: 2023-06-01\r\n"
 class RequestWriter:
     """Writes requests for one endpoint. `credential` is a header, name and value."""
 
-    __slots__ = ("_count_target", "_fixed", "_message_target")
+    __slots__ = ("_count_target", "_fixed", "_forwards_query", "_message_target")
 
-    def __init__(self, origin: Origin, prefix: str, credential: tuple[str, str] | None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        prefix: str,
+        credential: tuple[str, str] | None,
+        *,
+        forwards_query: bool = True,
+    ) -> None:
         path = prefix.removesuffix("/v1") + "/v1/messages"
         self._message_target = f"POST {path}".encode()
         self._count_target = f"POST {path}/count_tokens".encode()
+        self._forwards_query = forwards_query
         secret = f"{credential[0]}: {credential[1]}\r\n" if credential else ""
         self._fixed = (
             f" HTTP/1.1\r\nhost: {origin.authority}\r\n{secret}"
@@ -52,7 +60,7 @@ class RequestWriter:
             size = sum(map(len, pieces))
         is_message = arrival.errand is MESSAGE
         head = [self._message_target if is_message else self._count_target]
-        if arrival.query:
+        if arrival.query and self._forwards_query:
             head.append(b"?" + arrival.query)
         head.append(self._fixed)
         head.append(forwarded)

@@ -1,0 +1,1 @@
+"""Amazon Bedrock: the surfaces it has, each with its own rules."""

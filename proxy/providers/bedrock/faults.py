@@ -1,0 +1,45 @@
+"""A refusal of Bedrock's: status, headers and body in, a Fault out (translation.md 7.2)."""
+
+from collections.abc import Mapping
+
+from proxy.domain.call import COUNT, Call
+from proxy.domain.fault import Fault, Kind, Source
+from proxy.providers.openai_chat.faults import PATIENCE_S
+from proxy.wire.aws_fault import exception_name, read_aws_fault
+from proxy.wire.retry_after import wait_of
+
+_WAITING = (Kind.RATE_LIMITED, Kind.OVERLOADED)
+NO_COUNT = "support counting tokens"
+"""Of a model that CountTokens does not take, which is most of them (trap 46)."""
+
+
+def bedrock_fault(
+    provider: str,
+    status: int,
+    headers: Mapping[bytes, bytes],
+    body: bytes,
+    *,
+    call: Call,
+    now_s: float,
+) -> Fault:
+    """The Fault of a reply with a status other than 2xx. Header names are lower-case; `now_s` is
+    Unix seconds."""
+    name = exception_name(headers.get(b"x-amzn-errortype", b""))
+    fault = read_aws_fault(name, body, status=status, call=call)
+    fault.detail = f"provider {provider} {fault.detail}"
+    if call.arrival.errand is COUNT and fault.status == 400 and NO_COUNT in fault.message:
+        # The request is right: an estimate may stand for what is not counted here.
+        return Fault(
+            Kind.UPSTREAM_BROKEN,
+            "The model provider does not count tokens for this model.",
+            detail=fault.detail,
+            source=Source.UPSTREAM,
+            retry=False,
+        )
+    if fault.kind in _WAITING and fault.retry is not False:
+        wait = wait_of(headers, now_s)
+        if wait is not None:
+            fault.retry_after_s = wait
+            if wait > PATIENCE_S and fault.kind is Kind.RATE_LIMITED:
+                fault.retry = False
+    return fault

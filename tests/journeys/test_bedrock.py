@@ -1,0 +1,401 @@
+"""Claude on Bedrock behind the gateway: every request is checked as Amazon checks it."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit import event_stream as aws
+from tests.kit.bedrock import API_KEY, Bedrock, bedrock, plays_frames, plays_refusal
+from tests.kit.grammar import check_stream
+from tests.kit.journey import COUNT, Gateway, Reply, ask
+from tests.kit.recorded import TEXT
+
+SONNET = "anthropic.claude-sonnet-4-5"
+PROFILE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ARN = f"arn:aws:bedrock:eu-central-1:123456789012:inference-profile/{PROFILE}"
+HAIKU = "anthropic.claude-haiku-4-5"
+KIMI = "moonshot.kimi-k2-thinking"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bedrock]:
+    with bedrock() as one:
+        for name, value in one.environ().items():
+            monkeypatch.setenv(name, value)
+        yield one
+
+
+def model(id: str, *deployments: tuple[str, str], developer: str = "Anthropic") -> str:
+    places = ", ".join(f'{{ provider = "{p}", model = "{m}" }}' for p, m in deployments)
+    return (
+        f'[[models]]\nid = "{id}"\ndisplay_name = "{id}"\ndeveloper = "{developer}"\n'
+        "released = 2026-01-01\ncontext_window = 200000\nmax_output_tokens = 64000\n"
+        "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
+        f"deployments = [ {places} ]\n"
+    )
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    folder: Path, server: Bedrock, *, models: str = "", upstream: str = "", **provider: str
+) -> AsyncIterator[Gateway]:
+    """A gateway whose models run on Bedrock."""
+    config = folder / "gateway.toml"
+    config.write_text(
+        f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n'
+        f'[storage]\nurl = "sqlite:///{folder / "gateway.db"}"\n'
+        f"[observability]\naccess_log = false\n"
+        f'[ledger]\nfolder = "{folder / "journal"}"\nflush_ms = 20\n'
+        f"[upstream]\n{upstream}\n"
+        + server.provider(**provider)
+        + (
+            models
+            or model(SONNET, ("aws", PROFILE))
+            + model("by.arn", ("aws", ARN))
+            + model(HAIKU, ("aws", HAIKU))
+            + model(KIMI, ("aws", KIMI), developer="Moonshot AI")
+        )
+    )
+    one = Gateway(folder, config)
+    one.environ["API_KEY"] = API_KEY
+    await one.open()
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
+def text_of(reply: Reply) -> str:
+    assert reply.status == 200, reply.body
+    check_stream(reply.body)
+    return "".join(data["delta"].get("text", "") for _, data in reply.events if "delta" in data)
+
+
+# ------------------------------------------------------------------ good days
+
+
+@pytest.mark.parametrize("auth", [{}, {"api_key": "env:API_KEY"}], ids=["signed", "bearer"])
+@pytest.mark.parametrize("name", [SONNET, "by.arn", HAIKU, KIMI])
+async def test_a_message_is_answered_streamed_whole_and_counted(
+    tmp_path: Path, server: Bedrock, name: str, auth: dict[str, str]
+) -> None:
+    async with gateway(tmp_path, server, **auth) as gw:
+        streamed = await gw.post(ask(name))
+        whole = await gw.post(ask(name, stream=False))
+        counted = await gw.post(ask(name), COUNT)
+        assert not server.refused
+        said = json.loads(whole.body)
+        assert text_of(streamed) == said["content"][-1]["text"]
+        assert streamed.events[0][1]["message"]["model"] == said["model"] == name
+        assert json.loads(counted.body)["input_tokens"] > 0
+        for reply in (streamed, whole):
+            row = await gw.row(reply.id)
+            assert (row.outcome, row.provider) == ("completed", "aws")
+            assert row.input_tokens > 0
+            assert row.output_tokens > 1
+    assert ("authorization" in server.asked[0].headers) and (
+        server.asked[0].headers["authorization"].startswith("Bearer") == bool(auth)
+    )
+    assert bool(server.issued) == (not auth)
+
+
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        (
+            SONNET,
+            [
+                "/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke-with-response-stream",
+                "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
+            ],
+        ),
+        (
+            "by.arn",
+            [
+                "/model/arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Ainference-profile%2F"
+                "eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke-with-response-stream",
+                "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens",
+            ],
+        ),
+        (HAIKU, ["/anthropic/v1/messages", "/anthropic/v1/messages/count_tokens"]),
+        (KIMI, ["/v1/chat/completions"]),
+    ],
+)
+async def test_each_model_is_asked_where_it_is(
+    tmp_path: Path, server: Bedrock, name: str, paths: list[str]
+) -> None:
+    async with gateway(tmp_path, server) as gw:
+        await gw.post(ask(name), path="/v1/anthropic/v1/messages?beta=true")
+        await gw.post(ask(name), COUNT)
+    assert [asked.path for asked in server.asked] == paths
+    assert not server.refused
+
+
+async def test_what_claude_code_sends_is_cut_to_what_bedrock_takes(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    fields = {
+        "metadata": {"user_id": "u"},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        "speed": "fast",
+        "output_config": {"effort": "high"},
+        "system": [
+            {"type": "text", "text": "x-anthropic-billing-header: a"},
+            {
+                "type": "text",
+                "text": "Be good.",
+                "cache_control": {"type": "ephemeral", "ttl": "1h", "scope": "global"},
+            },
+        ],
+        "tools": [
+            {
+                "name": "Bash",
+                "description": "runs",
+                "input_schema": {"type": "object", "properties": {"n": {"const": 2**70}}},
+                "eager_input_streaming": True,
+                "defer_loading": True,
+            }
+        ],
+    }
+    betas = (
+        "claude-code-20250219,interleaved-thinking-2025-05-14,effort-2025-11-24,oauth-2025-04-20"
+    )
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET, **fields), **{"anthropic-beta": betas})
+        assert reply.status == 200, reply.body
+    (asked,) = server.asked
+    body = asked.document()
+    assert body["anthropic_beta"] == ["interleaved-thinking-2025-05-14"]
+    assert body["system"][0]["text"].startswith("x-anthropic-billing-header")
+    assert body["system"][1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert b"1180591620717411303424" in asked.body
+    assert not {"speed", "context_management", "output_config", "model", "stream"} & body.keys()
+    assert "anthropic-beta" not in asked.headers
+    assert "anthropic-version" not in asked.headers
+
+
+async def test_thinking_comes_back_to_its_model_as_it_was(tmp_path: Path, server: Bedrock) -> None:
+    async with gateway(tmp_path, server) as gw:
+        for name in (SONNET, HAIKU):
+            thinking = {"type": "enabled", "budget_tokens": 1024}
+            asked = {"max_tokens": 4000, "thinking": thinking, "stream": False}
+            question = {"role": "user", "content": "THINK and say hello."}
+            first = json.loads((await gw.post(ask(name, **asked, messages=[question]))).body)
+            assert [block["type"] for block in first["content"]] == ["thinking", "text"]
+            more = [
+                question,
+                {"role": "assistant", "content": first["content"]},
+                {"role": "user", "content": "Again."},
+            ]
+            second = await gw.post(ask(name, **asked, messages=more))
+            assert second.status == 200, second.body
+            spoilt = json.loads(json.dumps(more))
+            spoilt[1]["content"][0]["signature"] += "x"
+            refused = await gw.post(ask(name, **asked, messages=spoilt))
+            assert refused.status == 400
+            assert "signature" in refused.error["message"]
+
+
+async def test_silence_is_filled_with_pings_of_ours(tmp_path: Path, server: Bedrock) -> None:
+    server.replies.append(plays_frames(*aws.chunks_of(TEXT), pause_s=2.6))
+    async with gateway(tmp_path, server, upstream="ping_after_s = 0.5\n") as gw:
+        reply = await gw.post(ask(SONNET))
+        names = [name for name, _ in reply.events]
+        assert "ping" in names
+        assert names[0] == "message_start"
+        check_stream(reply.body)
+
+
+async def test_an_unknown_beta_is_left_out_once_it_was_refused(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    headers = {"anthropic-beta": "context-1m-2025-08-07,brand-new-2027-01-01"}
+    async with gateway(tmp_path, server) as gw:
+        for _ in range(2):
+            reply = await gw.post(ask(SONNET), **headers)
+            assert reply.status == 200, reply.body
+        row = await gw.row(reply.id)
+        assert row.attempts == 1
+    assert len(server.asked) == 3
+    assert [one.message for one in server.refused] == ["invalid beta flag"]
+    assert server.asked[-1].document()["anthropic_beta"] == ["context-1m-2025-08-07"]
+
+
+async def test_a_model_that_bedrock_does_not_count_is_estimated(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.counts = False
+    async with gateway(tmp_path, server) as gw:
+        for _ in range(2):
+            counted = await gw.post(ask(SONNET), COUNT)
+            assert counted.status == 200
+            assert json.loads(counted.body)["input_tokens"] > 0
+            assert counted.headers["x-hatz-count"] != "exact"
+    assert len(server.asked) == 1  # it is asked once, not each time
+
+
+# ------------------------------------------------------------------ bad days
+
+
+@pytest.mark.parametrize(
+    ("frames", "kind"),
+    [
+        ([aws.exception("throttlingException", "Too fast.")], "rate_limit_error"),
+        ([aws.exception("modelStreamErrorException", "It broke.")], "api_error"),
+        ([aws.spoilt(aws.chunks_of(TEXT)[4], 60)], "api_error"),
+        ([], "api_error"),
+        ([aws.chunks_of(TEXT)[4][:50]], "api_error"),
+    ],
+    ids=["throttled", "model", "checksum", "cut-between", "cut-within"],
+)
+@pytest.mark.parametrize("size", [0, 7])
+async def test_a_stream_that_breaks_ends_in_one_error_and_is_paid_for_in_part(
+    tmp_path: Path, server: Bedrock, frames: list[bytes], kind: str, size: int
+) -> None:
+    server.replies.append(plays_frames(*aws.chunks_of(TEXT)[:4], *frames, size=size))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+        assert reply.status == 200
+        assert check_stream(reply.body) == "error"
+        assert reply.events[-1][1]["error"]["type"] == kind
+        row = await gw.row(reply.id)
+        assert row.outcome == "partial"
+        assert row.input_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "message", "told", "kind"),
+    [
+        (429, "ThrottlingException", "Too many requests", 429, "rate_limit_error"),
+        (400, "ServiceQuotaExceededException", "quota", 429, "rate_limit_error"),
+        (429, "ModelNotReadyException", "warming up", 529, "overloaded_error"),
+        (503, "ServiceUnavailableException", "full", 529, "overloaded_error"),
+        (408, "ModelTimeoutException", "slow", 504, "timeout_error"),
+        (424, "ModelErrorException", "broke", 500, "api_error"),
+        (500, "InternalServerException", "broke", 500, "api_error"),
+        (404, "ResourceNotFoundException", "no such model", 404, "not_found_error"),
+        (400, "ValidationException", "on-demand isn't supported", 400, "invalid_request_error"),
+        (403, "AccessDeniedException", "arn:aws:iam::1:user/x is not", 502, "api_error"),
+    ],
+)
+@pytest.mark.parametrize("name_asked", [SONNET, HAIKU])
+async def test_each_refusal_is_told_as_anthropic_would(
+    tmp_path: Path,
+    server: Bedrock,
+    status: int,
+    name: str,
+    message: str,
+    told: int,
+    kind: str,
+    name_asked: str,
+) -> None:
+    server.replies.append(plays_refusal(status, name, message))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(name_asked))
+    assert (reply.status, reply.error["type"]) == (told, kind)
+    assert "arn:aws" not in reply.error["message"]
+
+
+async def test_throttling_for_the_day_is_not_worth_a_retry(tmp_path: Path, server: Bedrock) -> None:
+    words = "Too many tokens per day, please wait before trying again."
+    server.replies.append(plays_refusal(429, "ThrottlingException", words))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+    assert reply.status == 429
+    assert reply.headers["x-should-retry"] == "false"
+
+
+# ------------------------------------------------------------------ credentials
+
+
+async def test_keys_are_exchanged_ahead_of_their_end_and_no_request_waits(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.issues_for_s = 8.0
+    async with gateway(tmp_path, server) as gw:
+        until_s = time.monotonic() + 40
+        used: set[str] = set()
+        while len(used) < 3:
+            assert time.monotonic() < until_s
+            reply = await gw.post(ask(SONNET))
+            assert reply.status == 200, reply.body
+            assert (await gw.row(reply.id)).attempts == 1
+            used.add(server.asked[-1].headers["x-amz-security-token"])
+            await asyncio.sleep(0.3)
+    assert not server.refused
+
+
+async def test_keys_that_ran_out_early_are_fetched_anew_and_the_client_sees_nothing(
+    tmp_path: Path, server: Bedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.upstream.fresh_credential.REFUSED_AGAIN_S", -1.0)
+    async with gateway(tmp_path, server) as gw:
+        assert (await gw.post(ask(SONNET))).status == 200
+        server.guard.ends = dict.fromkeys(server.guard.keys, dt.datetime.now(dt.UTC))
+        reply = await gw.post(ask(SONNET))
+        assert reply.status == 200, reply.body
+        assert (await gw.row(reply.id)).attempts == 2
+    assert len({asked.headers["x-amz-security-token"] for asked in server.asked}) == 2
+    assert [one.name for one in server.refused] == ["ExpiredTokenException"]
+
+
+async def test_without_credentials_the_client_is_told_whom_to_ask_and_the_log_why(
+    tmp_path: Path, server: Bedrock, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.issues_nothing = True
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+        assert reply.status == 502
+        assert "operator" in reply.error["message"]
+        server.issues_nothing = False
+        until_s = time.monotonic() + 15
+        while (await gw.post(ask(SONNET))).status != 200:
+            assert time.monotonic() < until_s, "it never came round"
+            await asyncio.sleep(0.2)
+    assert "provider aws: no new credential" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
+async def test_a_wrong_clock_is_made_up_for(
+    tmp_path: Path, server: Bedrock, ahead_s: float
+) -> None:
+    server.guard.ahead_s = ahead_s
+    async with gateway(tmp_path, server) as gw:
+        for _ in range(2):
+            reply = await gw.post(ask(SONNET))
+            assert reply.status == 200, reply.body
+        assert (await gw.row(reply.id)).attempts == 1
+    assert len(server.refused) == 1
+
+
+async def test_a_wrong_secret_is_the_gateways_trouble_and_not_the_clients(
+    tmp_path: Path, server: Bedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONG")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+    server.guard.keys["AKIAWRONG"] = ("the-secret", "")
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+    assert reply.status == 502
+    assert "signature" not in reply.error["message"]
+    assert len(server.asked) == 1  # a second try would not be better
+
+
+async def test_the_next_deployment_answers_where_one_has_no_credentials(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.issues_nothing = True
+    other = server.provider("bearer", api_key="env:API_KEY")
+    models = other + model(SONNET, ("aws", PROFILE), ("bearer", PROFILE))
+    async with gateway(tmp_path, server, models=models) as gw:
+        reply = await gw.post(ask(SONNET))
+        assert reply.status == 200, reply.body
+        assert (await gw.row(reply.id)).provider == "bearer"
