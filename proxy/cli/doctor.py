@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from proxy.cli import premises
+from proxy.cli.bedrock_visit import visit_bedrock
 from proxy.cli.finding import Finding, Level, fail, ok, warn
 from proxy.cli.provider_visit import trusted, visit
 from proxy.cli.search_visit import visit_search
@@ -111,6 +112,10 @@ async def _providers(settings: Settings) -> list[Finding]:
     if not isinstance(tls, ssl.SSLContext):
         return [tls]
     visits = [
+        visit_bedrock(
+            provider, _deployed(settings, provider.name), settings.upstream, tls, os.environ
+        )
+        if provider.wire == "bedrock"
         visit_vertex(
             provider, _deployed(settings, provider.name), settings.upstream, tls, os.environ
         )

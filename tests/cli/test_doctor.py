@@ -222,7 +222,7 @@ def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
     config = (
         "[server]\nport = 0\n"
         '[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
-        '[[providers]]\nname = "b"\nwire = "bedrock"\n'
+        '[[providers]]\nname = "b"\nwire = "vertex"\n'
     )
     status, found = examine(config)
     assert status == 0
@@ -230,7 +230,7 @@ def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
     assert finding.level is Level.WARN
     assert "available in this release" in finding.seen
     assert finding.remedy
-    assert "wire bedrock is not available" in of(found, "configuration")[1].seen
+    assert "wire vertex is not available" in of(found, "configuration")[1].seen
 
 
 # ---------------------------------------------------------------- web search

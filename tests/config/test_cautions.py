@@ -30,15 +30,6 @@ def test_nothing_is_said_about_settings_that_do_not_surprise() -> None:
     assert warnings(parse(GOOD, {})) == []
 
 
-@pytest.mark.parametrize("wire", ["bedrock"])
-def test_a_wire_of_a_later_release_is_said(wire: str) -> None:
-    [text] = warnings(parse(GOOD.replace('wire = "anthropic"', f'wire = "{wire}"'), {}))
-    assert text == (
-        f"providers.anthropic: wire {wire} is not available in this release; "
-        "its models answer 503 until then"
-    )
-
-
 def test_a_chat_provider_without_a_dialect_is_told_which_there_are() -> None:
     chat = GOOD.replace('wire = "anthropic"', 'wire = "openai_chat"')
     [text] = warnings(parse(chat, {}))
@@ -125,7 +116,7 @@ enabled = true
 
 
 def test_a_secret_nobody_uses_is_not_looked_for() -> None:
-    text = GOOD.replace('wire = "anthropic"', 'wire = "bedrock"')
+    text = GOOD.replace('wire = "anthropic"', 'wire = "vertex"')
     assert unresolved(parse(text, {}), {}) == []
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from proxy.demo.upstream import build_app
-from tests.kit.bedrock_checks import Asked, Guard, Refused, read_runtime
+from tests.kit.bedrock_checks import Asked, Guard, Refused, invalid, read_runtime
 from tests.kit.event_stream import METRICS, chunk
 
 TIMEOUT_S = 15.0
@@ -117,6 +117,8 @@ class Bedrock:
 
     async def _runtime(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         document = read_runtime(asked)
+        if not document.get("messages"):
+            raise invalid("messages: Field required")
         self._check_signatures(document)
         streams = asked.operation == "invoke-with-response-stream"
         body = {
