@@ -62,8 +62,8 @@ def folder_of(client: str) -> Path:
     return CLIENTS / (client if client.startswith("python-") else "node")
 
 
-def drive(client: str, gateway: Gateway, home: Path) -> Seen:
-    """Run one client's driver to its end."""
+def drive(client: str, gateway: Gateway, home: Path, *scenes: str) -> Seen:
+    """Run one client's driver to its end: all its scenes, or those named."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -78,7 +78,7 @@ def drive(client: str, gateway: Gateway, home: Path) -> Seen:
         "UPSTREAM_URL": gateway.upstream_url,
     }
     driving = subprocess.Popen(
-        command_of(client),
+        [*command_of(client), *scenes],
         cwd=home,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -49,6 +49,11 @@ class Bedrock:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def demo_url(self) -> str:
+        """Of the demo upstream behind it."""
+        return self._demo_url
+
     def environ(self) -> dict[str, str]:
         """What the gateway's environment must hold to get its credentials here."""
         return {

@@ -34,7 +34,7 @@ BETAS = _words(
     mcp-client-2025-04-04 mcp-client-2025-11-20 model-context-window-exceeded-2025-08-26
     output-128k-2025-02-19 pdfs-2024-09-25 search-results-2025-06-09 token-counting-2024-11-01
     token-efficient-tools-2025-02-19 tool-search-tool-2025-10-19 web-search-2025-03-05
-    effort-2025-11-24 compact-2026-01-12"""
+    effort-2025-11-24 compact-2026-01-12 mid-conversation-tool-changes-2026-07-01"""
 )
 FIELDS = _words(
     """anthropic_version anthropic_beta max_tokens messages system stop_sequences temperature top_p

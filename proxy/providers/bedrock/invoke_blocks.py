@@ -118,30 +118,46 @@ def _refuse_far_source(source: msgspec.Raw, place: str) -> None:
 
 
 def _with_system_folded(messages: list[msgspec.Raw]) -> list[msgspec.Raw]:
-    """System messages among the others as words of the user's, each where it stood; never between
-    a call and its result, which must follow each other (translation.md 1.2)."""
+    """System messages among the others as words of the user's, in the message before or, where that
+    is the assistant's, in the next; there behind results, which must follow their calls at once
+    (translation.md 1.2)."""
     told: list[msgspec.Raw] = []
     waiting: list[msgspec.Raw] = []
+    role_before = ""
     for raw in messages:
         fields = read_fields(raw)
         role = text_of(fields.get("role"))
+        if role == "system" and role_before == "user":
+            told[-1] = _with_blocks(told[-1], [], _reminders(fields.get("content")))
+            continue
         if role == "system":
             waiting += _reminders(fields.get("content"))
-        elif role == "user" and waiting:
-            content = _blocks(fields.get("content"))
-            first = text_of(read_fields(content[0]).get("type")) if content else ""
-            is_result = first == "tool_result"
-            fields["content"] = _raw([*content, *waiting] if is_result else [*waiting, *content])
-            told.append(_raw(fields))
-            waiting = []
-        else:
-            if waiting:
-                told.append(_raw({"role": "user", "content": waiting}))
-                waiting = []
-            told.append(raw)
+            continue
+        if waiting and role == "user":
+            has_results = _begins_with_result(fields.get("content"))
+            before, behind = ([], waiting) if has_results else (waiting, [])
+            raw = _with_blocks(raw, before, behind)
+        elif waiting:
+            told.append(_raw({"role": "user", "content": waiting}))
+        waiting = []
+        told.append(raw)
+        role_before = role
     if waiting:
         told.append(_raw({"role": "user", "content": waiting}))
     return told
+
+
+def _with_blocks(
+    message: msgspec.Raw, before: Iterable[msgspec.Raw], behind: Iterable[msgspec.Raw]
+) -> msgspec.Raw:
+    fields = read_fields(message)
+    fields["content"] = _raw([*before, *_blocks(fields.get("content")), *behind])
+    return _raw(fields)
+
+
+def _begins_with_result(content: msgspec.Raw | None) -> bool:
+    blocks = _blocks(content)
+    return bool(blocks) and text_of(read_fields(blocks[0]).get("type")) == "tool_result"
 
 
 def _reminders(content: msgspec.Raw | None) -> Iterable[msgspec.Raw]:

@@ -247,19 +247,29 @@ def test_system_among_the_messages_is_told_by_the_user_and_never_between_call_an
             {"role": "system", "content": "last"},
         ]
     )["messages"]
-    assert [message["role"] for message in made] == [
-        "user",
-        "user",
-        "assistant",
-        "user",
-        "user",
-        "user",
+    assert [message["role"] for message in made] == ["user", "assistant", "user", "user"]
+    texts = [[block.get("text", "") for block in message["content"]] for message in made]
+    assert texts == [
+        ["hi", "<system-reminder>\nfirst\n</system-reminder>"],
+        [""],
+        # What stood between call and result is behind the result.
+        [
+            "",
+            "<system-reminder>\nsecond\n</system-reminder>",
+            "<system-reminder>\nthird\n</system-reminder>",
+        ],
+        ["hi", "<system-reminder>\nlast\n</system-reminder>"],
     ]
-    assert [block["type"] for block in made[3]["content"]] == ["tool_result", "text"]
-    assert "second" in made[3]["content"][1]["text"]
-    assert "third" in made[4]["content"][0]["text"]
-    assert made[4]["content"][1]["text"] == "hi"
-    assert made[5]["content"][0]["text"] == "<system-reminder>\nlast\n</system-reminder>"
+
+
+def test_system_behind_an_answer_is_told_before_the_next_question_or_by_itself() -> None:
+    answer = {"role": "assistant", "content": "ok"}
+    system = {"role": "system", "content": "now"}
+    told = {"type": "text", "text": "<system-reminder>\nnow\n</system-reminder>"}
+    made = written(messages=[USER, answer, system, USER])["messages"]
+    assert made[2]["content"] == [told, {"type": "text", "text": "hi"}]
+    made = written(messages=[USER, answer, system])["messages"]
+    assert made[2] == {"role": "user", "content": [told]}
 
 
 def test_the_newer_version_goes_where_it_is_known_and_keeps_system_messages() -> None:
