@@ -16,11 +16,13 @@ from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Watched, Wheel
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.anthropic_compat import AnthropicCompat
+from proxy.providers.bedrock.converse import BedrockConverse
+from proxy.providers.bedrock.converse_row import CONVERSE
 from proxy.providers.bedrock.invoke import BedrockInvoke
 from proxy.providers.bedrock.mantle import BedrockMantle
 from proxy.providers.bedrock.surfaces import Deployment, Surface, deployment_of
 from proxy.providers.credential import Credential
-from proxy.providers.openai_chat.dialects import dialect_for
+from proxy.providers.openai_chat.dialects import dialect_for, dialect_of
 from proxy.providers.openai_chat.provider import OpenAIChat
 from proxy.providers.provider import Provider
 from proxy.providers.vertex import Vertex
@@ -230,7 +232,15 @@ class Suppliers:
                     credential=credential,
                 )
             case Surface.CONVERSE:
-                raise ValueError("no Converse yet")
+                return BedrockConverse(
+                    each.name,
+                    place,
+                    api_key=key,
+                    credential=credential,
+                    dialect=dialect_of(CONVERSE, place.model, each.quirks),
+                    seal=self._seal,
+                    event_bytes_max=bytes_max,
+                )
             case Surface.MESSAGES | Surface.INVOKE:
                 made = BedrockMantle if place.surface is Surface.MESSAGES else BedrockInvoke
                 return made(

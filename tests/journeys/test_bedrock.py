@@ -21,6 +21,7 @@ PROFILE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 ARN = f"arn:aws:bedrock:eu-central-1:123456789012:inference-profile/{PROFILE}"
 HAIKU = "anthropic.claude-haiku-4-5"
 KIMI = "moonshot.kimi-k2-thinking"
+NOVA = "amazon.nova-pro-v1:0"
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ async def gateway(
             + model("by.arn", ("aws", ARN))
             + model(HAIKU, ("aws", HAIKU))
             + model(KIMI, ("aws", KIMI), developer="Moonshot AI")
+            + model(NOVA, ("aws", NOVA), developer="Amazon")
         )
     )
     one = Gateway(folder, config)
@@ -81,7 +83,7 @@ def text_of(reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("auth", [{}, {"api_key": "env:API_KEY"}], ids=["signed", "bearer"])
-@pytest.mark.parametrize("name", [SONNET, "by.arn", HAIKU, KIMI])
+@pytest.mark.parametrize("name", [SONNET, "by.arn", HAIKU, KIMI, NOVA])
 async def test_a_message_is_answered_streamed_whole_and_counted(
     tmp_path: Path, server: Bedrock, name: str, auth: dict[str, str]
 ) -> None:
@@ -125,6 +127,7 @@ async def test_a_message_is_answered_streamed_whole_and_counted(
         ),
         (HAIKU, ["/anthropic/v1/messages", "/anthropic/v1/messages/count_tokens"]),
         (KIMI, ["/v1/chat/completions"]),
+        (NOVA, ["/model/amazon.nova-pro-v1%3A0/converse-stream"]),
     ],
 )
 async def test_each_model_is_asked_where_it_is(
@@ -238,6 +241,89 @@ async def test_a_model_that_bedrock_does_not_count_is_estimated(
             assert json.loads(counted.body)["input_tokens"] > 0
             assert counted.headers["x-hatz-count"] != "exact"
     assert len(server.asked) == 1  # it is asked once, not each time
+
+
+async def test_a_round_with_tools_is_told_as_converse_wants_it(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    weather = {
+        "name": "get_weather",
+        "input_schema": {"type": "object", "properties": {"n": {"const": 2**70}}},
+    }
+    question = 'CALL:get_weather:{"city":"Rome"} END CALL:get_weather:{"city":"Oslo"} END'
+    messages = [
+        {"role": "user", "content": "   "},
+        {"role": "user", "content": question},
+    ]
+    async with gateway(tmp_path, server) as gw:
+        for stream in (True, False):
+            reply = await gw.post(ask(NOVA, stream=stream, tools=[weather], messages=messages))
+            assert reply.status == 200, reply.body
+            if stream:
+                check_stream(reply.body)
+                starts = [
+                    data["content_block"]
+                    for name, data in reply.events
+                    if name == "content_block_start"
+                ]
+                ids = [block["id"] for block in starts if block["type"] == "tool_use"]
+                stop = [data for name, data in reply.events if name == "message_delta"][-1]
+                assert stop["delta"]["stop_reason"] == "tool_use"
+                assert stop["usage"]["cache_read_input_tokens"] == 3
+                assert stop["usage"]["output_tokens"] > 1
+                continue
+            said = json.loads(reply.body)
+            calls = [block for block in said["content"] if block["type"] == "tool_use"]
+            assert [call["input"] for call in calls] == [{"city": "Rome"}, {"city": "Oslo"}]
+            assert len(ids) == 2
+            results = [
+                {"type": "tool_result", "tool_use_id": calls[1]["id"], "content": "cold"},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": calls[0]["id"],
+                    "content": "hot",
+                    "is_error": True,
+                },
+                {"type": "text", "text": "And?"},
+            ]
+            more = [
+                *messages,
+                {"role": "assistant", "content": said["content"]},
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": results},
+            ]
+            # Without tools, too: those that were called stand for them.
+            for tools in ({"tools": [weather]}, {}):
+                answer = await gw.post(ask(NOVA, messages=more, **tools))
+                assert answer.status == 200, answer.body
+                check_stream(answer.body)
+    assert not server.refused
+    body = server.asked[-2].document()
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    statuses = [
+        block["toolResult"]["status"]
+        for block in body["messages"][-1]["content"]
+        if "toolResult" in block
+    ]
+    assert statuses == ["error", "success"]
+    assert b"1180591620717411303424" in server.asked[-2].body
+
+
+async def test_a_choice_that_converse_refuses_is_told_in_words(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    words = (
+        "This model doesn't support the toolConfig.toolChoice.any field. "
+        "Remove toolConfig.toolChoice.any and try again."
+    )
+    server.replies.append(plays_refusal(400, "ValidationException", words))
+    tool = {"name": "t", "input_schema": {"type": "object"}}
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(NOVA, tools=[tool], tool_choice={"type": "any"}))
+        assert reply.status == 200, reply.body
+    first, second, *_ = (asked.document()["toolConfig"] for asked in server.asked)
+    assert first["toolChoice"] == {"any": {}}
+    assert "any" not in second.get("toolChoice", {})
 
 
 # ------------------------------------------------------------------ bad days

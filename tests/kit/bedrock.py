@@ -19,6 +19,7 @@ from aiohttp import ClientSession, web
 
 from proxy.demo.upstream import build_app
 from tests.kit.bedrock_checks import Asked, Guard, Refused, invalid, read_runtime
+from tests.kit.bedrock_converse import Retold, as_messages, check_converse, whole_of
 from tests.kit.event_stream import METRICS, chunk
 
 TIMEOUT_S = 15.0
@@ -124,6 +125,8 @@ class Bedrock:
         document = read_runtime(asked)
         if not document.get("messages"):
             raise invalid("messages: Field required")
+        if asked.operation.startswith("converse"):
+            return await self._converse(request, asked, document)
         self._check_signatures(document)
         streams = asked.operation == "invoke-with-response-stream"
         body = {
@@ -141,7 +144,7 @@ class Bedrock:
             counted = await self._demo("/v1/messages/count_tokens", body)
             return web.json_response({"inputTokens": json.loads(counted)["input_tokens"]})
         if streams:
-            return await self._stream(request, body)
+            return await self._stream(request, body, self._chunk)
         reply = await self._demo("/v1/messages", body)
         self._note(json.loads(reply))
         return web.Response(body=reply, content_type="application/json")
@@ -166,7 +169,29 @@ class Bedrock:
         message = json.loads(said)["error"]["message"]
         return Refused({529: 503}.get(status, status), names[status], message)
 
-    async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _converse(
+        self, request: web.Request, asked: Asked, document: dict[str, Any]
+    ) -> web.StreamResponse:
+        check_converse(document)
+        body = as_messages(document)
+        if asked.operation == "converse-stream":
+            return await self._stream(request, {**body, "stream": True}, Retold().frames)
+        return web.json_response(whole_of(json.loads(await self._demo("/v1/messages", body))))
+
+    def _chunk(self, event: dict[str, Any]) -> list[bytes]:
+        if event["type"] == "ping":
+            return []
+        self._note(event)
+        if event["type"] == "message_stop":
+            event["amazon-bedrock-invocationMetrics"] = METRICS
+        return [chunk(event)]
+
+    async def _stream(
+        self,
+        request: web.Request,
+        body: dict[str, Any],
+        frames: Callable[[dict[str, Any]], list[bytes]],
+    ) -> web.StreamResponse:
         async with self._session.post(
             f"{self._demo_url}/v1/messages",
             json=body,
@@ -177,17 +202,9 @@ class Bedrock:
             response = web.StreamResponse(headers={"content-type": STREAM})
             await response.prepare(request)
             async for line in reply.content:
-                data = line.removeprefix(b"data: ").strip()
-                if not line.startswith(b"data: "):
-                    continue
-                event = json.loads(data)
-                if event["type"] == "ping":
-                    continue
-                if event["type"] == "message_stop":
-                    event["amazon-bedrock-invocationMetrics"] = METRICS
-                    data = json.dumps(event).encode()
-                self._note(event)
-                await response.write(chunk(data))
+                if line.startswith(b"data: "):
+                    for frame in frames(json.loads(line.removeprefix(b"data: "))):
+                        await response.write(frame)
             return response
 
     async def _mantle(self, request: web.Request, asked: Asked) -> web.StreamResponse:

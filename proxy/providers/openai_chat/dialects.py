@@ -48,6 +48,11 @@ def dialect_for(row: str, upstream_model: str, quirks: Mapping[str, object] = {}
     found = ROWS.get(row)
     if found is None:
         raise ValueError(f"there is no dialect {row!r}{_nearest(row, ROWS)}")
+    return dialect_of(found, upstream_model, quirks)
+
+
+def dialect_of(found: Row, upstream_model: str, quirks: Mapping[str, object] = {}) -> Dialect:
+    """The same of a row at hand."""
     changes: dict[str, Any] = {}
     for pattern, fields in found.rules:
         if re.search(pattern, upstream_model.lower()):

@@ -1,0 +1,195 @@
+"""Converse as Bedrock plays it: what it refuses beyond the shapes of the service model, and the
+demo model's Anthropic answers in its own form. Written from Amazon's documents of Converse.
+"""
+
+import json
+import re
+from typing import Any
+
+from tests.kit.bedrock_checks import invalid
+from tests.kit.event_stream import event
+
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9 ()\[\]-]{1,200}")
+
+
+def check_converse(body: dict[str, Any]) -> None:
+    """Refuse what Converse refuses."""
+    waiting: set[str] = set()
+    before = "assistant"
+    has_calls = False
+    for number, message in enumerate(body["messages"]):
+        place = f"messages.{number}"
+        if message["role"] == before:
+            raise invalid(f"{place}: roles must alternate between user and assistant")
+        before = message["role"]
+        results = {
+            block["toolResult"]["toolUseId"]
+            for block in message["content"]
+            if "toolResult" in block
+        }
+        if results != waiting:
+            raise invalid(f"{place}: Expected toolResult blocks for the following Ids: {waiting}")
+        waiting = {
+            block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block
+        }
+        has_calls = has_calls or bool(waiting)
+        if not message["content"]:
+            raise invalid(f"{place}: content is empty")
+        _check_blocks(message["content"], place)
+    if has_calls and "toolConfig" not in body:
+        raise invalid("The toolConfig field must be defined when using toolUse blocks")
+    if body["messages"][0]["role"] != "user":
+        raise invalid("A conversation must start with a user message")
+
+
+def _check_blocks(content: list[dict[str, Any]], place: str) -> None:
+    for block in content:
+        if "text" in block and not block["text"].strip():
+            raise invalid(f"{place}: The text field in the ContentBlock object is blank")
+        if "toolUse" in block and not _ID.fullmatch(block["toolUse"]["toolUseId"]):
+            raise invalid(f"{place}: toolUseId does not match [a-zA-Z0-9_-]+")
+        if "document" in block:
+            if not _NAME.fullmatch(block["document"]["name"]):
+                raise invalid(f"{place}: the name of a document has other characters")
+            if not any("text" in other for other in content):
+                raise invalid(f"{place}: a document needs a text beside it")
+
+
+def as_messages(body: dict[str, Any]) -> dict[str, Any]:
+    """The same conversation as the demo model is asked."""
+    inference = body.get("inferenceConfig", {})
+    asked: dict[str, Any] = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": inference.get("maxTokens", 1000),
+        "messages": [
+            {"role": message["role"], "content": [_block(block) for block in message["content"]]}
+            for message in body["messages"]
+        ],
+    }
+    if body.get("system"):
+        asked["system"] = [{"type": "text", "text": each["text"]} for each in body["system"]]
+    config = body.get("toolConfig")
+    if config:
+        asked["tools"] = [
+            {
+                "name": tool["toolSpec"]["name"],
+                "description": tool["toolSpec"]["description"],
+                "input_schema": tool["toolSpec"]["inputSchema"]["json"],
+            }
+            for tool in config["tools"]
+        ]
+        choice = config.get("toolChoice", {})
+        if "any" in choice:
+            asked["tool_choice"] = {"type": "any"}
+        if "tool" in choice:
+            asked["tool_choice"] = {"type": "tool", "name": choice["tool"]["name"]}
+    return asked
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    match block:
+        case {"text": text}:
+            return {"type": "text", "text": text}
+        case {"toolUse": use}:
+            return {
+                "type": "tool_use",
+                "id": use["toolUseId"],
+                "name": use["name"],
+                "input": use["input"],
+            }
+        case {"toolResult": result}:
+            return {
+                "type": "tool_result",
+                "tool_use_id": result["toolUseId"],
+                "is_error": result["status"] == "error",
+                "content": [_block(inner) for inner in result["content"]],
+            }
+        case {"image": image}:
+            return _file("image", f"image/{image['format']}", image)
+        case {"document": document}:
+            return _file("document", f"application/{document['format']}", document)
+    raise AssertionError(f"a block of no kind we write: {block}")
+
+
+def _file(kind: str, media_type: str, given: dict[str, Any]) -> dict[str, Any]:
+    data = given["source"]["bytes"]
+    return {
+        "type": kind,
+        "source": {"type": "base64", "media_type": media_type, "data": data},
+    }
+
+
+def whole_of(message: dict[str, Any]) -> dict[str, Any]:
+    """A whole message as Converse says it."""
+    content: list[dict[str, Any]] = []
+    for block in message["content"]:
+        if block["type"] == "text":
+            content.append({"text": block["text"]})
+        elif block["type"] == "tool_use":
+            use = {"toolUseId": block["id"], "name": block["name"], "input": block["input"]}
+            content.append({"toolUse": use})
+        else:
+            text = {"text": block["thinking"], "signature": block["signature"]}
+            content.append({"reasoningContent": {"reasoningText": text}})
+    return {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": message["stop_reason"],
+        "usage": usage_of(message["usage"]),
+        "metrics": {"latencyMs": 5},
+    }
+
+
+def usage_of(usage: dict[str, int]) -> dict[str, int]:
+    told = {"inputTokens": usage["input_tokens"], "outputTokens": usage["output_tokens"]}
+    return {**told, "totalTokens": sum(told.values()), "cacheReadInputTokens": 3}
+
+
+class Retold:
+    """Events of Anthropic's as those of ConverseStream; usage comes last, behind the stop."""
+
+    def __init__(self) -> None:
+        self._usage: dict[str, int] = {}
+
+    def frames(self, said: dict[str, Any]) -> list[bytes]:
+        """What an event comes to."""
+        match said["type"]:
+            case "message_start":
+                self._usage = dict(said["message"]["usage"])
+                return [_event("messageStart", role="assistant")]
+            case "content_block_start":
+                block = said["content_block"]
+                if block["type"] != "tool_use":
+                    return []  # only calls are announced
+                start = {"toolUse": {"toolUseId": block["id"], "name": block["name"]}}
+                return [_event("contentBlockStart", contentBlockIndex=said["index"], start=start)]
+            case "content_block_delta":
+                delta = _delta(said["delta"])
+                if delta is None:
+                    return []
+                return [_event("contentBlockDelta", contentBlockIndex=said["index"], delta=delta)]
+            case "content_block_stop":
+                return [_event("contentBlockStop", contentBlockIndex=said["index"])]
+            case "message_delta":
+                self._usage |= said["usage"]
+                return [_event("messageStop", stopReason=said["delta"]["stop_reason"])]
+            case "message_stop":
+                return [_event("metadata", usage=usage_of(self._usage), metrics={"latencyMs": 5})]
+        return []
+
+
+def _delta(delta: dict[str, Any]) -> dict[str, Any] | None:
+    match delta:
+        case {"type": "text_delta", "text": text}:
+            return {"text": text}
+        case {"type": "input_json_delta", "partial_json": text}:
+            return {"toolUse": {"input": text}}
+        case {"type": "thinking_delta", "thinking": text}:
+            return {"reasoningContent": {"text": text}}
+        case {"type": "signature_delta", "signature": text}:
+            return {"reasoningContent": {"signature": text}}
+    return None
+
+
+def _event(kind: str, **fields: Any) -> bytes:
+    return event(kind, json.dumps({**fields, "p": "abcdefg"}, ensure_ascii=False).encode())
