@@ -18,7 +18,7 @@ from proxy.cli.finding import Finding, fail, ok, warn
 from proxy.cli.provider_visit import ANSWER_TIMEOUT_S, clock, through, unreachable, way
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider, Upstream
-from proxy.providers.bedrock.surfaces import Deployment, Surface, deployment_of
+from proxy.providers.bedrock.surfaces import MANTLE, Deployment, Surface, deployment_of
 from proxy.upstream.aws_login import aws_login
 from proxy.upstream.fresh_credential import CredentialTrouble
 from proxy.wire.aws_fault import exception_name
@@ -163,9 +163,12 @@ class _Visit:
             remedy = "are the keys of this account, not revoked, and is this machine's clock right?"
             return fail(what, f"credentials refused: {message or names}", remedy)
         if status in (401, 403):
+            actions = "bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream"
+            if place.surface in MANTLE:
+                actions = "bedrock-mantle:CreateInference"
             remedy = (
                 "request access to the model in the Bedrock console, and allow the role "
-                "bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream on it"
+                f"{actions} on it"
             )
             return fail(what, f"{where}: no access ({status}): {message}", remedy)
         if status == 404 or any(words in message for words in _WRONG_MODEL):

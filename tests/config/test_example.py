@@ -60,7 +60,7 @@ def test_what_is_commented_out_can_be_switched_on() -> None:
     settings = parse(UNCOMMENTED, {})
     assert settings.catalog.aliases == {"best": "anthropic.claude-opus-5-5"}
     names = [provider.name for provider in settings.providers]
-    assert names == ["anthropic", "moonshot", "openai", "vertex", "local"]
+    assert names == ["anthropic", "moonshot", "openai", "vertex", "bedrock", "local"]
     assert settings.providers[-1].quirks == {"tool_choice_required": False}
     [warned] = warnings(settings)
     assert "there is no api_key" in warned

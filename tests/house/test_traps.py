@@ -1,7 +1,6 @@
 """The traps others fell into (translation.md 11), each with what keeps us out of it.
 
-A name with a slash is a golden case, one with `::` a test. Those of Bedrock and its signatures come
-with this wire.
+A name with a slash is a golden case, one with `::` a test.
 """
 
 import re
@@ -12,6 +11,8 @@ import pytest
 TESTS = Path(__file__).parent.parent
 CHAT = "chat_to_messages"
 ASKED = "openai_request"
+BEDROCK = "stream/test_bedrock_to_messages.py"
+SURFACES = "providers/bedrock/test_surfaces.py"
 TRAPS: dict[int, list[str]] = {
     1: [f"{CHAT}/call_in_one_chunk", f"{CHAT}/calls_in_one_chunk"],
     2: [f"{CHAT}/content_with_the_finish"],
@@ -62,7 +63,11 @@ TRAPS: dict[int, list[str]] = {
     34: [f"{ASKED}/think_none_with_tools", f"{ASKED}/think_with_tools"],
     35: [f"{ASKED}/format_not_strict", f"{ASKED}/tools_strict"],
     36: [f"{CHAT}/tags", f"{CHAT}/leaked_calls", f"{CHAT}/leaked_calls_in_thinking"],
-    37: ["journeys/test_vertex.py::test_a_request_of_claude_code_is_what_the_cloud_takes"],
+    37: [
+        "providers/bedrock/test_invoke_body.py"
+        "::test_tools_lose_what_is_not_taken_and_keep_what_their_beta_brings",
+        "journeys/test_vertex.py::test_a_request_of_claude_code_is_what_the_cloud_takes",
+    ],
     38: [
         "providers/test_compat_lessons.py::test_a_refused_hint_is_learned",
         "providers/test_vertex.py::test_what_a_refusal_teaches",
@@ -75,12 +80,32 @@ TRAPS: dict[int, list[str]] = {
         "providers/test_compat_lessons.py::test_a_refused_hint_is_learned",
         "providers/test_vertex.py::test_what_a_refusal_teaches",
     ],
-    46: ["journeys/test_chat.py::test_the_vendors_own_count_is_exact_and_stood_in_for"],
+    41: [
+        "wire/test_sigv4.py::test_they_are_those_of_botocore",
+        "journeys/test_bedrock.py::test_each_model_is_asked_where_it_is",
+    ],
+    42: [f"{BEDROCK}::test_json_in_the_guise_of_a_stream_is_a_refusal"],
+    43: [
+        f"{BEDROCK}::test_an_exception_means_what_its_name_says_before_and_after_the_beginning",
+    ],
+    44: [
+        f"{BEDROCK}::test_a_stream_without_its_end_is_no_whole_message",
+        f"{BEDROCK}::test_usage_is_told_even_where_only_amazons_measures_have_it",
+    ],
+    45: [
+        "stream/test_converse_to_messages.py"
+        "::test_text_begins_without_a_start_and_usage_comes_behind_the_stop"
+    ],
+    46: [
+        "journeys/test_chat.py::test_the_vendors_own_count_is_exact_and_stood_in_for",
+        "journeys/test_bedrock.py::test_a_model_that_bedrock_does_not_count_is_estimated",
+    ],
     47: [
         "providers/openai_chat/test_provider.py"
         "::test_tokens_are_counted_where_each_server_counts_them",
         "journeys/test_vertex.py::test_tokens_are_counted_there",
     ],
+    48: [f"{SURFACES}::test_host_and_signature_name_the_same_region"],
     49: [f"{ASKED}/top_october_sampling"],
     50: [
         "providers/openai_chat/test_provider.py::test_the_head_is_ours_alone",
@@ -96,11 +121,13 @@ TRAPS: dict[int, list[str]] = {
     58: [f"{CHAT}/usage_in_the_choice", f"{CHAT}/usage_with_every_chunk"],
     59: [f"{ASKED}/tools_too_many", f"{ASKED}/tools_deferred_referenced"],
     60: [f"{ASKED}/id_too_long_for_openai", f"{ASKED}/id_mistral"],
-    63: [f"{ASKED}/top_max_tokens_clamped"],
+    61: [f"{SURFACES}::test_tokens_are_counted_by_the_id_without_geography"],
+    62: [f"{SURFACES}::test_host_and_signature_name_the_same_region"],
+    63: [f"{ASKED}/top_max_tokens_clamped", f"{SURFACES}::test_the_id_tells"],
     64: ["server/test_door.py::test_reach_the_provider_as_they_were_however_large"],
 }
-OF_OTHER_WIRES = {41, 42, 43, 44, 45, 48, 61, 62}
-"""Bedrock's runtime: nobody speaks it here yet."""
+OF_OTHER_WIRES: set[int] = set()
+"""Of wires that nobody speaks here yet."""
 
 
 def test_every_trap_is_on_the_list() -> None:
