@@ -58,7 +58,7 @@ def _row(provider: Provider, settings: Settings) -> ProviderRow:
         name=provider.name,
         wire=provider.wire,
         host=_host(provider.base_url),
-        has_credential=bool(provider.api_key) or provider.wire == "vertex",
+        has_credential=bool(provider.api_key) or provider.wire in ("bedrock", "vertex"),
         models=[
             model.id
             for model in settings.models

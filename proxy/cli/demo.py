@@ -30,6 +30,7 @@ from proxy.config.settings import Provider, Settings
 from proxy.domain.fault import Fault
 from proxy.domain.model import Deployment, Model
 from proxy.observe import log
+from proxy.providers.bedrock.surfaces import MANTLE, deployment_of
 from proxy.providers.vertex_place import GLOBAL, PROJECT_PATTERN, REGION_PATTERN
 from proxy.server.listener import bind
 from proxy.storage.accounts import Accounts
@@ -38,6 +39,7 @@ from proxy.storage.opening import open_storage
 
 KEY_FILE = Path("var/demo.key")
 DEMO_USER = "demo@example.com"
+_BEDROCK_KEY = "AWS_BEARER_TOKEN_BEDROCK"
 PROMPT = "Say hello to somebody who has just started this gateway."
 
 
@@ -99,6 +101,7 @@ def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -
     google = _google(environ)
     if google is not None and "anthropic" not in real:
         players["anthropic"] = google  # Claude is there under the same names
+        real.add(google.name)
     models = [
         replace(
             model,
@@ -108,6 +111,10 @@ def _settings(upstream: str, host: str, port: int, environ: Mapping[str, str]) -
         )
         for model in example.models
     ]
+    amazon = _amazon(environ)
+    if amazon is not None:
+        models = [_at_amazon(model, amazon, real) for model in models]
+        players["bedrock"] = amazon
     return replace(
         example,
         server=replace(example.server, host=host, port=port, drain_timeout_s=2),
@@ -127,6 +134,30 @@ def _google(environ: Mapping[str, str]) -> Provider | None:
     if not environ.get("GOOGLE_APPLICATION_CREDENTIALS") or not is_usable:
         return None
     return Provider(name="vertex", wire="vertex", project=project, region=region)
+
+
+def _amazon(environ: Mapping[str, str]) -> Provider | None:
+    """Amazon Bedrock, where the environment has credentials by the names that AWS's tools know."""
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    if environ.get(_BEDROCK_KEY):
+        return Provider(
+            name="bedrock", wire="bedrock", region=region, api_key=f"env:{_BEDROCK_KEY}"
+        )
+    has_keys = environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY")
+    if not has_keys and not environ.get("AWS_PROFILE"):
+        return None
+    return Provider(name="bedrock", wire="bedrock", region=region)
+
+
+def _at_amazon(model: Model, amazon: Provider, real: set[str]) -> Model:
+    """A model that nobody else really serves, where Bedrock's mantle does: the product's ids are
+    those of mantle."""
+    surface = deployment_of(
+        model.id, asked="", region=amazon.region, base_url="", signing_service=""
+    ).surface
+    if surface not in MANTLE or any(place.provider in real for place in model.deployments):
+        return model
+    return replace(model, deployments=(Deployment(amazon.name, model.id),))
 
 
 def _played(provider: Provider, upstream: str) -> Provider:

@@ -252,7 +252,8 @@ class Relay:
         self._status = status
         self._is_good = 200 <= status < 300
         if self._tab is not None:
-            named = headers.get(b"request-id") or headers.get(b"x-request-id") or b""
+            named = headers.get(b"request-id") or headers.get(b"x-request-id")
+            named = named or headers.get(b"x-amzn-requestid") or b""
             self._tab.provider_request_id = named.decode("ascii", "replace")
         self._collected = []
         self._collected_bytes = 0

@@ -44,7 +44,7 @@ async def test_no_credential_is_shown(tmp_path: Path, aiohttp_client: Visit) -> 
                     "name": "cloud",
                     "wire": "bedrock",
                     "host": None,
-                    "has_credential": False,
+                    "has_credential": True,
                     "models": [],
                 },
                 {

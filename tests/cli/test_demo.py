@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from proxy.cli import demo
 from tests.cli.starting import environment, finished, free_port, started
@@ -176,6 +177,36 @@ def test_an_account_of_google_in_the_environment_sends_claude_there() -> None:
         less = {name: value for name, value in environ.items() if name != missing}
         settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, less)
         assert settings.providers[0].name == "demo"
+
+
+@pytest.mark.parametrize(
+    ("environ", "api_key"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}, ""),
+        ({"AWS_PROFILE": "work", "AWS_DEFAULT_REGION": "eu-west-1"}, ""),
+        (
+            {"AWS_BEARER_TOKEN_BEDROCK": "k", "AWS_REGION": "eu-west-1"},
+            "env:AWS_BEARER_TOKEN_BEDROCK",
+        ),
+    ],
+)
+def test_an_account_of_aws_in_the_environment_sends_models_there(
+    environ: dict[str, str], api_key: str
+) -> None:
+    settings = demo._settings("http://127.0.0.1:9", "127.0.0.1", 8080, environ)
+    amazon = settings.providers[-1]
+    assert (amazon.name, amazon.wire, amazon.region) == ("bedrock", "bedrock", "eu-west-1")
+    assert amazon.api_key == api_key
+    places = {model.id: model.deployments[0] for model in settings.models}
+    for id in ("anthropic.claude-haiku-4-5", "moonshot.kimi-k2-thinking"):
+        assert (places[id].provider, places[id].model) == ("bedrock", id)
+    assert places["anthropic.claude-sonnet-4-5"].provider == "demo"  # not at mantle
+    assert places["gpt-5.2"].provider == "demo-openai"
+    settings = demo._settings(
+        "http://127.0.0.1:9", "127.0.0.1", 8080, {**environ, "ANTHROPIC_API_KEY": "x"}
+    )
+    places = {model.id: model.deployments[0] for model in settings.models}
+    assert places["anthropic.claude-haiku-4-5"].provider == "anthropic"
 
 
 def test_the_message_it_shows_costs_nothing_even_then(tmp_path: Path) -> None:

@@ -448,6 +448,36 @@ async def test_without_credentials_the_client_is_told_whom_to_ask_and_the_log_wh
     assert "secret" not in caplog.text
 
 
+async def test_a_client_that_leaves_while_there_are_no_credentials_yet_asks_nobody(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.issues_after_s = 1.5
+    async with gateway(tmp_path, server) as gw:
+        client = await gw.client()
+        waiting = asyncio.ensure_future(client.post(ask(SONNET)))
+        while gw.open_streams == 0:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.02)
+        waiting.cancel()
+        client.close()
+        until_s = time.monotonic() + 10
+        while gw.open_streams:
+            assert time.monotonic() < until_s
+            await asyncio.sleep(0.02)
+        assert (await gw.post(ask(SONNET))).status == 200
+        assert [outcome for _, outcome in await gw.all_rows()] == ["client_gone", "completed"]
+    assert len(server.asked) == 1
+
+
+async def test_the_support_record_has_amazons_name_of_a_request(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.replies.append(plays_refusal(400, "ValidationException", "no"))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+        row = await gw.row(reply.id)
+        assert row.provider_request_id == "00000000-0000-4000-8000-000000000000"
+
+
 @pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
 async def test_a_wrong_clock_is_made_up_for(
     tmp_path: Path, server: Bedrock, ahead_s: float

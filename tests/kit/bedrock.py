@@ -41,6 +41,7 @@ class Bedrock:
         self.issued = 0
         self.issues_for_s = 3600.0
         self.issues_nothing = False
+        self.issues_after_s = 0.0
         self.counts = True
         self.signatures: set[str] = set()
         """Of all thinking it has given out."""
@@ -75,6 +76,7 @@ class Bedrock:
     # ------------------------------------------------------------ credentials
 
     async def _credentials(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.issues_after_s)
         if self.issues_nothing:
             return web.json_response({"code": "AccessDenied", "message": "no"}, status=403)
         self.issued += 1
