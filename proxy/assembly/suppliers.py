@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from proxy.config.cautions import WIRES_AVAILABLE
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
@@ -83,8 +82,7 @@ class Suppliers:
                     said = str(problem)
                 _LOG.error("provider %s: %s; its models answer 503", each.name, said)
                 continue
-            if maker is not None:
-                makers[each.name] = maker
+            makers[each.name] = maker
         counters = {
             each.name: self._vertex(each, each.count_region)
             for each in settings.providers
@@ -157,10 +155,8 @@ class Suppliers:
             without_searches=self._without_searches,
         )
 
-    def _maker(self, each: ProviderSettings) -> _Maker | None:
+    def _maker(self, each: ProviderSettings) -> _Maker:
         """What makes the provider of a deployment, given the model's name there."""
-        if each.wire not in WIRES_AVAILABLE:
-            return None
         if each.wire == "vertex":
             return self._vertex(each, each.region)
         key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""

@@ -9,7 +9,7 @@ import asyncio
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,9 +20,9 @@ from proxy.cli.finding import Finding, Level, fail, ok, warn
 from proxy.cli.provider_visit import trusted, visit
 from proxy.cli.search_visit import visit_search
 from proxy.cli.vertex_visit import visit_vertex
-from proxy.config.cautions import WIRES_AVAILABLE, unresolved, warnings
+from proxy.config.cautions import unresolved, warnings
 from proxy.config.load import ConfigProblems, load
-from proxy.config.settings import Settings
+from proxy.config.settings import Provider, Settings
 
 
 def run(arguments: list[str]) -> int:
@@ -111,20 +111,19 @@ async def _providers(settings: Settings) -> list[Finding]:
     tls = trusted(settings.upstream)
     if not isinstance(tls, ssl.SSLContext):
         return [tls]
-    visits = [
-        visit_bedrock(
-            provider, _deployed(settings, provider.name), settings.upstream, tls, os.environ
-        )
-        if provider.wire == "bedrock"
-        visit_vertex(
-            provider, _deployed(settings, provider.name), settings.upstream, tls, os.environ
-        )
-        if provider.wire == "vertex"
-        else visit(provider, settings.upstream, tls, os.environ)
-        for provider in settings.providers
-        if provider.wire in WIRES_AVAILABLE
-    ]
+    visits = [_visited(provider, settings, tls) for provider in settings.providers]
     return [finding for found in await asyncio.gather(*visits) for finding in found]
+
+
+def _visited(
+    provider: Provider, settings: Settings, tls: ssl.SSLContext
+) -> Awaitable[list[Finding]]:
+    deployed = _deployed(settings, provider.name)
+    if provider.wire == "bedrock":
+        return visit_bedrock(provider, deployed, settings.upstream, tls, os.environ)
+    if provider.wire == "vertex":
+        return visit_vertex(provider, deployed, settings.upstream, tls, os.environ)
+    return visit(provider, settings.upstream, tls, os.environ)
 
 
 def _deployed(settings: Settings, provider: str) -> list[str]:

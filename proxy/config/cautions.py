@@ -6,8 +6,6 @@ from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Provider, Settings, password_of
 from proxy.providers.openai_chat.dialects import ROWS
 
-WIRES_AVAILABLE = frozenset({"anthropic", "anthropic_compat", "openai_chat", "bedrock", "vertex"})
-"""Wires this release can speak; the others are accepted so that a file may be ahead of it."""
 _UNTIL_THEN = "its models answer 503 until then"
 
 
@@ -21,7 +19,7 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     wanted = [
         (f"providers.{provider.name}.api_key", provider.api_key, _UNTIL_THEN)
         for provider in settings.providers
-        if provider.wire in WIRES_AVAILABLE and provider.wire != "vertex"
+        if provider.wire != "vertex"
     ]
     wanted.append(("auth.key_hash_secret", settings.auth.key_hash_secret, "no key can be checked"))
     for name in ("secret", "former_secret"):

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import msgspec
 
 from proxy.catalog.catalog import Catalog, Resolution
-from proxy.config.cautions import WIRES_AVAILABLE
 from proxy.config.settings import Settings
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault
@@ -83,7 +82,7 @@ class Explainer:
         settings, model = self._settings(), found.model
         said.model, said.resolved_via = model.id, found.via
         said.multiplier = model.multiplier(settings.limits.reference_rates)
-        available = {each.name for each in settings.providers if each.wire in WIRES_AVAILABLE}
+        available = {each.name for each in settings.providers}
         said.deployments = [
             f"{each.provider}: {each.model}"
             for each in model.deployments

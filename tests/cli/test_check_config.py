@@ -42,15 +42,6 @@ def test_a_good_file_with_its_key_gets_no_warning(
     assert "hunter2" not in out
 
 
-def test_a_wire_of_a_later_release_is_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "gateway.toml"
-    path.write_text('[[providers]]\nname = "b"\nwire = "vertex"\n')
-    assert check_config.run([str(path)]) == 0
-    assert "warning: providers.b: wire vertex is not available" in capsys.readouterr().err
-
-
 def test_every_problem_of_a_bad_file_gets_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

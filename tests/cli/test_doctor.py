@@ -219,18 +219,13 @@ def test_a_secret_that_cannot_be_had_fails_and_names_the_variable(
 
 
 def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
-    config = (
-        "[server]\nport = 0\n"
-        '[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
-        '[[providers]]\nname = "b"\nwire = "vertex"\n'
-    )
+    config = '[server]\nport = 0\n[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
     status, found = examine(config)
     assert status == 0
     [finding] = of(found, "traces")
     assert finding.level is Level.WARN
     assert "available in this release" in finding.seen
     assert finding.remedy
-    assert "wire vertex is not available" in of(found, "configuration")[1].seen
 
 
 # ---------------------------------------------------------------- web search

@@ -115,11 +115,6 @@ enabled = true
     assert "hunter2" not in "".join(said)
 
 
-def test_a_secret_nobody_uses_is_not_looked_for() -> None:
-    text = GOOD.replace('wire = "anthropic"', 'wire = "vertex"')
-    assert unresolved(parse(text, {}), {}) == []
-
-
 VERTEX = GOOD.replace(
     'wire = "anthropic"\nbase_url = "https://api.anthropic.com"\napi_key = "env:ANTHROPIC_API_KEY"',
     'wire = "vertex"\nproject = "my-project"\nregion = "global"\ncredentials = "env:LOGIN"',

@@ -42,6 +42,7 @@ class BedrockConverse:
     `credential`."""
 
     translates = True
+    cites = False
     counts = False
 
     def __init__(

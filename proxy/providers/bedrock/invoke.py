@@ -40,6 +40,7 @@ class BedrockInvoke:
     """One deployment of Claude. Requests carry `api_key` (a Bedrock API key) or are signed by
     `credential`."""
 
+    cites = True
     translates = True
     """Bedrock has neither Anthropic's search nor, for most models, its counts."""
 

@@ -35,6 +35,7 @@ class BedrockMantle:
     `credential`."""
 
     counts = True
+    cites = True
     translates = True
     """It has no search of its own."""
 
