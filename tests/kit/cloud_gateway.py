@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from tests.kit.bedrock import Bedrock
 from tests.kit.google_issuer import GoogleIssuer
 from tests.kit.journey import PROVIDER_KEY, Gateway, Provider
 from tests.kit.vertex_cloud import PROJECT, VertexCloud, plays_vertex
 
 MODEL = "anthropic.claude-haiku-4-5"
 THERE = "claude-haiku-4-5@20251001"
+PROFILE = "eu.anthropic.claude-haiku-4-5-20251001-v1:0"
+Cloud = Provider | Bedrock
 
 _FILE = """
 [server]
@@ -42,8 +45,10 @@ deployments = [ {deployments} ]
 """
 
 
-def provider_text(name: str, place: Provider, folder: Path, more: str = "") -> str:
+def provider_text(name: str, place: Cloud, folder: Path, more: str = "") -> str:
     """Its table. Credentials of Google stand in a file of the folder."""
+    if isinstance(place, Bedrock):
+        return place.provider(name)
     if isinstance(place, VertexCloud):
         document = folder / f"{name}.json"
         if not document.exists():
@@ -59,15 +64,19 @@ def provider_text(name: str, place: Provider, folder: Path, more: str = "") -> s
     )
 
 
-def file_text(
-    folder: Path, places: Sequence[Provider], *, upstream: str = "", more: str = ""
-) -> str:
+def _called_at(place: Cloud) -> str:
+    """What the model is called there."""
+    if isinstance(place, Bedrock):
+        return PROFILE
+    return THERE if isinstance(place, VertexCloud) else "claude-haiku-4-5"
+
+
+def file_text(folder: Path, places: Sequence[Cloud], *, upstream: str = "", more: str = "") -> str:
     """An operator's file; `more` stands in the table of each provider."""
     names = [f"p{number}" for number in range(len(places))]
     tables = [provider_text(n, p, folder, more) for n, p in zip(names, places, strict=True)]
     deployed = [
-        f'{{ provider = "{name}", model = '
-        f'"{THERE if isinstance(place, VertexCloud) else "claude-haiku-4-5"}" }}'
+        f'{{ provider = "{name}", model = "{_called_at(place)}" }}'
         for name, place in zip(names, places, strict=True)
     ]
     return _FILE.format(
@@ -81,7 +90,7 @@ def file_text(
 
 @contextlib.asynccontextmanager
 async def cloud_gateway(
-    folder: Path, *places: Provider, upstream: str = "", more: str = ""
+    folder: Path, *places: Cloud, upstream: str = "", more: str = ""
 ) -> AsyncIterator[Gateway]:
     """The gateway, in this process."""
     config = folder / "gateway.toml"
