@@ -10,6 +10,7 @@ import msgspec
 from proxy.admin import (
     api_keys,
     credit_packs,
+    invitations,
     me,
     model_switches,
     models,
@@ -84,7 +85,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the table needs to know of the running gateway. `settings` and `rules` give those of
-    now; `hash_secret` is what new keys are digested with."""
+    now; `hash_secret` is what new keys are digested with;
+    without `mail` none is sent."""
 
     shelf: Shelf
     months: Months
@@ -92,6 +94,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     settings: Callable[[], Settings]
     rules: Callable[[], Rules]
     reload: Reload
+    mail: invitations.Mail | None = None
 
     def configured_rules(self) -> Rules:
         """What the file says, whatever was changed since."""
@@ -140,7 +143,15 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         stores.tenants, stores.packages, allowances, shelf, user_pages
     )
     making = tenant_making.TenantMaking(
-        stores.tenants, stores.users, stores.roles, stores.packages, stores.templates
+        stores.tenants,
+        stores.users,
+        stores.roles,
+        stores.packages,
+        stores.templates,
+        house.mail,
+    )
+    invitation_pages = invitations.InvitationPages(
+        stores.users, stores.roles, stores.tenants, house.mail
     )
     package = tenant_package.TenantPackage(stores.tenants, stores.packages, allowances)
     month = tenant_usage.TenantUsagePage(stores.tenants, stores.ledger, allowances, house.months)
@@ -160,6 +171,7 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         *tenant_package.endpoints(package),
         *tenant_usage.endpoints(month),
         *model_switches.endpoints(switches),
+        *invitations.endpoints(invitation_pages),
         *users.endpoints(user_pages),
         *roles.endpoints(role_pages),
     ]

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from proxy.admin.allowance import Standing
 from proxy.admin.endpoint import Limit, Offset
+from proxy.admin.invitations import Mailed
 from proxy.admin.newcomers import Newcomer, Outcome
 from proxy.domain.people import Tenant, TenantConfig
 from proxy.domain.terms import Burst, Ladder
@@ -101,13 +102,15 @@ class NewTenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TenantOutcome(msgspec.Struct, frozen=True):
-    """What became of one of them; `id` is null and `error` says why where it was not made."""
+    """What became of one of them; `id` is null and `error` says why where it was not made. `email`
+    is what became of its people's invitations by mail."""
 
     tenant_name: str
     status: Literal["created", "failed"]
     id: str | None
     error: str | None
     users: list[Outcome]
+    email: Mailed = "not_wanted"
 
 
 class TenantsMade(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from proxy.admin.endpoint import AnyEndpoint, Asked, Endpoint, NoQuery, bad, check_permission
+from proxy.admin.invitations import Mail, Mailed, written
 from proxy.admin.newcomers import Outcome, add, check_newcomers
 from proxy.admin.stores import PackageStore, RoleStore, TemplateStore, TenantStore, UserStore
 from proxy.admin.tenant_documents import NewTenant, NewTenants, TenantOutcome, TenantsMade
@@ -35,12 +36,14 @@ class TenantMaking:
         roles: RoleStore,
         packages: PackageStore,
         templates: TemplateStore,
+        mail: Mail | None,
     ) -> None:
         self._tenants = tenants
         self._users = users
         self._roles = roles
         self._packages = packages
         self._templates = templates
+        self._mail = mail
 
     async def make(self, asked: Asked[NoQuery, NewTenants]) -> TenantsMade:
         """`POST`: all of them, or as many as can be made."""
@@ -90,9 +93,11 @@ class TenantMaking:
                 raise
             return TenantOutcome(name, "failed", None, fault.message, [])
         people: list[Outcome] = []
+        mailed: Mailed = "not_wanted"
         if plan.wish.users:
-            _, people = await add(plan.wish.users, self._users, tenant.id, by, "Invited")
-        return TenantOutcome(tenant.name, "created", tenant.id, None, people)
+            added, people = await add(plan.wish.users, self._users, tenant.id, by, "Invited")
+            mailed = await written(self._mail, added, by)
+        return TenantOutcome(tenant.name, "created", tenant.id, None, people, mailed)
 
 
 def _check_names(wishes: Sequence[NewTenant]) -> None:

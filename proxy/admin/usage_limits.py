@@ -23,7 +23,7 @@ from proxy.admin.usage_query import credits, optional_credits, visible
 from proxy.catalog.catalog import Catalog
 from proxy.domain.caller import Caller
 from proxy.domain.model import REFERENCE_RATES, Model, Rates
-from proxy.domain.people import Package, Tenant
+from proxy.domain.people import Package, Tenant, terms_of
 from proxy.domain.terms import APPROACHING_RATIO, Ladder, TenantTerms
 from proxy.ledger.support_record import moment
 from proxy.limits.rules import (
@@ -216,7 +216,7 @@ class UsageLimits:
             raise not_there("tenant", tenant_id)
         package = None if tenant.package_id is None else await self._packages.get(tenant.package_id)
         used = await self._used(tenant_id, "", now_ms)
-        bounds = _Bounds(_terms(tenant, package), used, self._rules())
+        bounds = _Bounds(terms_of(tenant, package), used, self._rules())
         models = [
             model
             for model in self._catalog().models
@@ -261,19 +261,6 @@ class UsageLimits:
                 )
             )
         return rows
-
-
-def _terms(tenant: Tenant, package: Package | None) -> TenantTerms:
-    """A tenant's terms, as they are on each of its callers."""
-    ladder = tenant.ladder
-    if ladder is None and package is not None:
-        ladder = package.ladder
-    return TenantTerms(
-        credits=None if package is None else package.monthly_credits,
-        packs=tuple([pack.terms for pack in tenant.packs]),
-        ladder=ladder,
-        burst=tenant.burst,
-    )
 
 
 def _is_capped(caller: Caller, used: Used) -> bool:

@@ -1,4 +1,4 @@
-"""`/v1/admin/users`: people are invited, changed, moved to another tenant and deleted.
+"""`/v1/admin/users`: people are shown, changed, moved to another tenant and deleted.
 
 A tenant's administrators see and change the people of their tenant, the MSP's people all. That only
 Primary Admins touch Primary Admins, and nobody themselves, is why the last of them stays.
@@ -21,15 +21,7 @@ from proxy.admin.endpoint import (
     bad,
     not_there,
 )
-from proxy.admin.newcomers import (
-    Newcomers,
-    Outcome,
-    PersonName,
-    RoleName,
-    add,
-    check_newcomers,
-    role_of,
-)
+from proxy.admin.newcomers import PersonName, RoleName, role_of
 from proxy.admin.scope import (
     Reach,
     check_not_oneself,
@@ -75,24 +67,6 @@ class UserQuery(msgspec.Struct, frozen=True):
     tenant_id: str | None = None
     limit: Limit = 100
     offset: Offset = 0
-
-
-class Invitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """People to add. Without `send_email` nobody has to accept: they are active at once."""
-
-    tenant_id: str
-    users: Newcomers
-    send_email: bool = True
-
-
-class Invited(msgspec.Struct, frozen=True):
-    """What became of an invitation. `email_sent`: the gateway itself sends no mail."""
-
-    message: str
-    total_users_invited: int
-    total_users_failed: int
-    users: list[Outcome]
-    email_sent: bool = False
 
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,22 +123,6 @@ class UserPages:
     async def read(self, asked: Asked[NoQuery, None]) -> UserDocument:
         """`GET /{user_id}`: one."""
         return document(await self._user(asked, SEE))
-
-    async def invite(self, asked: Asked[NoQuery, Invitation]) -> Invited:
-        """`POST /invite`: up to a hundred people."""
-        wish = asked.body
-        CHANGE.check(asked.caller, wish.tenant_id)
-        present(await self._tenants.get(wish.tenant_id), wish.tenant_id)
-        await check_newcomers(asked.caller, wish.users, self._roles, wish.tenant_id, "users")
-        status: Literal["Active", "Invited"] = "Invited" if wish.send_email else "Active"
-        added, outcomes = await add(wish.users, self._users, wish.tenant_id, asked.actor, status)
-        if not added:
-            # Nothing happened at all: that is no partial success.
-            raise bad("users.0.email", outcomes[0].error or "")
-        failed = len(outcomes) - len(added)
-        return Invited(
-            f"{len(added)} users were invited, {failed} were not.", len(added), failed, outcomes
-        )
 
     async def change(self, asked: Asked[NoQuery, UserChange]) -> UserDocument:
         """`PATCH /{user_id}`: what is given changes."""
@@ -262,18 +220,6 @@ def endpoints(pages: UserPages) -> list[AnyEndpoint]:
             query=UserQuery,
             body=NoBody,
             needs=SEE.needs,
-            refusals=(404,),
-        ),
-        Endpoint(
-            method="POST",
-            path=path + "/invite",
-            summary="Invite up to a hundred people",
-            handler=pages.invite,
-            reply=Invited,
-            query=NoQuery,
-            body=Invitation,
-            needs=CHANGE.needs,
-            status=201,
             refusals=(404,),
         ),
         Endpoint(

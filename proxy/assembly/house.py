@@ -31,6 +31,7 @@ from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
 from proxy.assembly.limits import limited_models, open_desk
+from proxy.assembly.mail import open_post_office
 from proxy.assembly.office import office_stores
 from proxy.assembly.seals import seal_secrets
 from proxy.assembly.search import Searches
@@ -186,6 +187,9 @@ class House:
         self._desk = open_desk(
             settings, self._environ, database, lambda caller: self._shelf.current.visible(caller)
         )
+        self._post_office = open_post_office(
+            settings, self._environ, database, self._desk.months, lambda: self._rules
+        )
         self._journal = Journal(
             Path(settings.ledger.folder),
             f"{self._worker}.{os.getpid()}",
@@ -237,6 +241,7 @@ class House:
                 settings=lambda: self.settings,
                 rules=lambda: self._rules,
                 reload=self._reread,
+                mail=None if self._post_office is None else self._post_office.invitations,
             ),
         )
         return application(
@@ -355,6 +360,7 @@ class House:
             ("write last uses", self._write_last_uses()),
             ("keep what is learned of token counts", self._keep_token_ratios()),
             ("change packages when it is time", self._change_packages()),
+            *([] if self._post_office is None else self._post_office.standing_work()),
         ]
 
     async def _changes_once(self) -> None:
@@ -410,6 +416,8 @@ class House:
                 self._metrics.searches = dict(counts.outcomes)
                 self._metrics.searches_shared = counts.cached + counts.shared
                 self._metrics.search_service_credits = counts.credits
+            if self._post_office is not None:
+                self._metrics.letters = dict(self._post_office.outbox.outcomes)
             if self.settings.server.workers > 1:
                 self._board.publish()
 
@@ -447,7 +455,12 @@ class House:
         """What is wrong while requests are served from what is in memory."""
         return [
             each
-            for each in (self._storage_trouble, self._desk.trouble, self._search_trouble)
+            for each in (
+                self._storage_trouble,
+                self._desk.trouble,
+                self._search_trouble,
+                "" if self._post_office is None else self._post_office.outbox.trouble,
+            )
             if each
         ]
 
@@ -498,6 +511,8 @@ class House:
         if self._metrics_runner is not None:
             await self._metrics_runner.cleanup()
         self._wheel.stop()
+        if self._post_office is not None:
+            await self._post_office.outbox.close()
         await self._tasks.stop()
         self._suppliers.close()
         await self._searches.close()

@@ -17,6 +17,7 @@ import msgspec
 from proxy.cli import premises
 from proxy.cli.bedrock_visit import visit_bedrock
 from proxy.cli.finding import Finding, Level, fail, ok, warn
+from proxy.cli.mail_visit import visit_mail
 from proxy.cli.provider_visit import trusted, visit
 from proxy.cli.search_visit import visit_search
 from proxy.cli.vertex_visit import visit_vertex
@@ -75,6 +76,8 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
         yield finding
     for finding in await _web_search(settings):
         yield finding
+    for finding in await _mail(settings):
+        yield finding
     for finding in await _providers(settings):
         yield finding
 
@@ -105,6 +108,15 @@ async def _web_search(settings: Settings) -> list[Finding]:
     if not isinstance(tls, ssl.SSLContext):
         return []  # said with the providers
     return await visit_search(settings, tls, os.environ)
+
+
+async def _mail(settings: Settings) -> list[Finding]:
+    if not settings.mail.enabled:
+        return [ok("mail", "switched off")]
+    tls = trusted(settings.upstream)
+    if not isinstance(tls, ssl.SSLContext):
+        return []  # said with the providers
+    return await visit_mail(settings.mail, tls, os.environ)
 
 
 async def _providers(settings: Settings) -> list[Finding]:

@@ -11,7 +11,12 @@ _UNTIL_THEN = "its models answer 503 until then"
 
 def warnings(settings: Settings) -> list[str]:
     """What the settings alone let expect."""
-    return [*_providers(settings), *_models(settings), *_passwords(settings)]
+    return [
+        *_providers(settings),
+        *_models(settings),
+        *_passwords(settings),
+        *_mail(settings),
+    ]
 
 
 def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
@@ -31,6 +36,8 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     )
     if settings.web_search.enabled:
         wanted.append(("web_search.api_key", settings.web_search.api_key, "searches fail"))
+    if settings.mail.enabled:
+        wanted.append(("mail.password", settings.mail.password, "no mail is sent"))
     documents = [
         (f"providers.{provider.name}.credentials", provider.credentials, _UNTIL_THEN)
         for provider in settings.providers
@@ -98,6 +105,19 @@ def _passwords(settings: Settings) -> Iterator[str]:
                 f"{place}.url: it carries a password in plain text; put the whole URL into a "
                 f'variable and write url = "env:NAME"'
             )
+
+
+def _mail(settings: Settings) -> Iterator[str]:
+    mail = settings.mail
+    if not mail.enabled:
+        return
+    if mail.tls == "none" and mail.user and mail.host not in ("localhost", "127.0.0.1", "::1"):
+        yield "mail: tls is none, so that user and password cross the network in plain text"
+    if not mail.link_url and not settings.server.public_url:
+        yield (
+            f"mail: links in letters lead to {settings.server.address}; set server.public_url or "
+            "mail.link_url to an address that people can open"
+        )
 
 
 def _if_reference(url: str) -> str:

@@ -9,6 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from email.utils import getaddresses
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +22,7 @@ from proxy.config.settings import (
     Counters,
     Ledger,
     Limits,
+    Mail,
     Observability,
     Provider,
     Sealing,
@@ -133,6 +135,29 @@ def _secret_reference(text: str) -> str | None:
     return reference_fault(text) if text else None
 
 
+def _host_or_empty(text: str) -> str | None:
+    if not text or re.fullmatch(r"[A-Za-z0-9._:-]+", text):
+        return None
+    return "expected the name or address of a server, without scheme and port"
+
+
+def _mail_address_or_empty(text: str) -> str | None:
+    if not text:
+        return None
+    found = getaddresses([text])
+    address = found[0][1] if len(found) == 1 else ""
+    # Plain letters only: not every server takes others in a sender.
+    if text.isprintable() and re.fullmatch(
+        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+", address
+    ):
+        return None
+    return "expected an address such as gateway@example.com or Gateway <gateway@example.com>"
+
+
+def _one_line(text: str) -> str | None:
+    return None if text.isprintable() and len(text) <= 200 else "expected one line, 200 at most"
+
+
 def _family(text: str) -> str | None:
     if text in FAMILIES:
         return None
@@ -182,6 +207,11 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Limits, "time_zone"): _time_zone,
     (WebSearch, "base_url"): _web_address,
     (WebSearch, "api_key"): _secret_reference,
+    (Mail, "host"): _host_or_empty,
+    (Mail, "password"): _secret_reference,
+    (Mail, "from_address"): _mail_address_or_empty,
+    (Mail, "link_url"): _web_address_or_empty,
+    (Mail, "contact"): _one_line,
     (Observability, "otlp_endpoint"): _web_address_or_empty,
     (Auth, "key_hash_secret"): _secret_reference,
     (Sealing, "secret"): _secret_reference,
@@ -229,6 +259,17 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         yield (*path, "api_key"), 'a search needs a key: write "env:NAME" or "file:PATH"'
     elif owner is Limits:
         yield from _ladder(table, path)
+    elif owner is Mail:
+        yield from _mail(table, path)
+
+
+def _mail(table: Table, path: Place) -> Iterator[Finding]:
+    if table.get("enabled") is True:
+        for name in ("host", "from_address"):
+            if not table.get(name):
+                yield path, f"`{name}` is missing: mail needs a server and a sender"
+    if bool(table.get("user")) != bool(table.get("password")):
+        yield path, "`user` and `password` are given together, or neither is"
 
 
 def _bedrock(table: Table, path: Place) -> Iterator[Finding]:

@@ -146,6 +146,37 @@ class WebSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the outcome of a search is kept for whoever asks the same; 0: not at all."""
 
 
+class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Letters to people: invitations, and what administrators are told of their allowance."""
+
+    enabled: bool = False
+    """Send mail."""
+    host: str = ""
+    """The mail server (SMTP)."""
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 587
+    """Its port: 587 for `starttls`, 465 for `implicit`, 25 within one's own network."""
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """How the connection is made safe; a server that cannot is not talked to."""
+    user: str = ""
+    """Who logs in; empty: nobody does."""
+    password: SecretReference = ""
+    """Their password, as `env:NAME` or `file:PATH`."""
+    from_address: str = ""
+    """The sender: `gateway@example.com` or `Gateway <gateway@example.com>`."""
+    link_url: str = ""
+    """Where links in letters lead; empty: `server.public_url`."""
+    contact: str = ""
+    """Whom letters say to ask for more credits or help: a name, an address, a link."""
+    timeout_s: Seconds = 15.0
+    """Longest silence of the server."""
+    notices_every_s: Seconds = 60.0
+    """How often it is looked whether administrators have to be told of their allowance."""
+    waiting_max: Count = 1_000
+    """Letters that may wait for the server; more are not taken."""
+    give_up_after_s: Seconds = 86_400.0
+    """How long a letter is tried."""
+
+
 class Observability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the gateway tells about itself."""
 
@@ -290,6 +321,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counters: Counters = Counters()
     limits: Limits = Limits()
     web_search: WebSearch = WebSearch()
+    mail: Mail = Mail()
     observability: Observability = Observability()
     auth: Auth = Auth()
     sealing: Sealing = Sealing()

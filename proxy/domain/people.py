@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from proxy.domain.model import Rates
-from proxy.domain.terms import Burst, Ladder, Pack
+from proxy.domain.terms import Burst, Ladder, Pack, TenantTerms
 
 TenantStatus = Literal["Active", "Suspended", "Archived"]
 UserStatus = Literal["Active", "Invited", "Suspended", "Deleted"]
@@ -98,6 +98,19 @@ class Tenant(msgspec.Struct, frozen=True):
     config: TenantConfig = TenantConfig()
     disabled_models: tuple[str, ...] = ()
     user_count: int = 0
+
+
+def terms_of(tenant: Tenant, package: Package | None) -> TenantTerms:
+    """What was agreed with a tenant, as it is on each of its callers."""
+    ladder = tenant.ladder
+    if ladder is None and package is not None:
+        ladder = package.ladder
+    return TenantTerms(
+        credits=None if package is None else package.monthly_credits,
+        packs=tuple([pack.terms for pack in tenant.packs]),
+        ladder=ladder,
+        burst=tenant.burst,
+    )
 
 
 class Template(msgspec.Struct, frozen=True):

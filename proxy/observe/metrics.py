@@ -86,6 +86,8 @@ class Metrics(msgspec.Struct):
     searches_shared: int = 0
     """Those that nobody had to be asked for."""
     search_service_credits: int = 0
+    letters: dict[str, int] = {}
+    """Letters by what became of a try to send them."""
     failovers: int = 0
     stale_retries: int = 0
     open_connections: int = 0
@@ -148,6 +150,8 @@ class Metrics(msgspec.Struct):
             self.dropped[key] = self.dropped.get(key, 0) + count
         for key, count in other.searches.items():
             self.searches[key] = self.searches.get(key, 0) + count
+        for key, count in other.letters.items():
+            self.letters[key] = self.letters.get(key, 0) + count
         self.searches_shared += other.searches_shared
         self.search_service_credits += other.search_service_credits
         self.failovers += other.failovers
@@ -236,6 +240,12 @@ class _Families(Collector):
             "Credits the search service took.",
             metrics.search_service_credits,
         )
+        letters = CounterMetricFamily(
+            "hatz_letters", "Letters by what became of a try to send them.", labels=["outcome"]
+        )
+        for key, count in metrics.letters.items():
+            letters.add_metric([key], count)
+        yield letters
         yield _counter("hatz_failovers", "Attempts moved to another deployment.", metrics.failovers)
         yield _counter(
             "hatz_stale_retries", "Repeats after a dead pooled connection.", metrics.stale_retries

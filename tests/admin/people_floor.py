@@ -6,12 +6,13 @@ a key. Beta's people and things are called so that a trace of them is found in a
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from proxy.admin.endpoint import AnyEndpoint, Handler
 from proxy.admin.table import House, Stores, table
@@ -21,9 +22,13 @@ from proxy.auth.keys import digest, mint
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
 from proxy.domain.entry import COMPLETED, Entry
+from proxy.domain.letter import Away, Fate, Letter
 from proxy.domain.model import Rates
 from proxy.domain.people import Actor
 from proxy.limits.window import Months
+from proxy.notices.invitations import Invitations
+from proxy.notices.outbox import Outbox, Patience
+from proxy.notices.wording import House as LetterHouse
 from proxy.server.admission import Admission
 from proxy.storage.audit import Audit
 from proxy.storage.changes import MODELS as MODELS_TOPIC
@@ -32,6 +37,7 @@ from proxy.storage.database import Database
 from proxy.storage.entries import Entries
 from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
+from proxy.storage.letters import Letters
 from proxy.storage.migrations import migrate
 from proxy.storage.models import ModelSwitches
 from proxy.storage.month_use import MonthUse
@@ -145,6 +151,13 @@ def used(known: Known, who: str, at: int, credits: int = 0, number: int = 0) -> 
     )
 
 
+class _NoServer:
+    """Letters stay where they are: who carries them is no matter of the office."""
+
+    async def carry(self, letters: Sequence[Letter], /) -> AsyncGenerator[Fate, None]:
+        yield Away("nobody carries letters here")
+
+
 class People:
     """The office with all of them. `now_s` is its clock."""
 
@@ -164,6 +177,16 @@ class People:
         self.shelf = Shelf(MODELS, self.switches, rates)
         self.gate = Gate(self.keys, HASH_SECRET, keys_cached_max=100)
         self.changes = Changes(database)
+        self.outbox = Outbox(
+            Letters(database),
+            _NoServer(),
+            wall_ms=lambda: int(self.now_s() * 1000),
+            waiting_max=1_000,
+            patience=Patience(),
+        )
+        self.mail = Invitations(
+            Letters(database), self.outbox, LetterHouse("https://gateway.example")
+        )
         stores = Stores(
             tenants=self.tenants,
             users=self.users,
@@ -187,8 +210,10 @@ class People:
             settings=lambda: SETTINGS,
             rules=lambda: Rules(SETTINGS.limits.ladder, SETTINGS.limits.hard_stop),
             reload=self._reload,
+            mail=self.mail,
         )
         self.table: list[AnyEndpoint] = table(stores, house)
+        self.table_without_mail = table(stores, replace(house, mail=None))
         self.browse: Browse
 
     @classmethod
@@ -209,11 +234,14 @@ class People:
     async def _reload(self) -> list[str]:
         return []
 
-    def application(self, more: Iterable[tuple[str, str, Handler]] = ()) -> web.Application:
+    def application(
+        self, more: Iterable[tuple[str, str, Handler]] = (), *, with_mail: bool = True
+    ) -> web.Application:
         """Everything on its path."""
         admission = Admission(self.gate, lambda: self.now_s(), strict_bearer=False)
+        endpoints = self.table if with_mail else self.table_without_mail
         return floor(
-            self.table, admission, wall=lambda: self.now_s(), changed=self.changed, more=more
+            endpoints, admission, wall=lambda: self.now_s(), changed=self.changed, more=more
         )
 
     def operator(self) -> Actor:

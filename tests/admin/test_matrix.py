@@ -28,7 +28,8 @@ class Case(NamedTuple):
     """`own` may do it where the target is of their own tenant, `other` where it is of another.
     Without `targeted` there is nothing in the request that belongs to a tenant, and `other` is not
     asked. The rest of the path, and the body, are made for the tenant of the target. `outside` is
-    what a tenant's people get for another's. Without `changes` a write has nothing to change."""
+    what a tenant's people get for another's. Without `changes` a write has nothing to change.
+    `ready` is done to the target user first, where the request would make no sense otherwise."""
 
     own: str
     other: str = NOBODY
@@ -36,6 +37,7 @@ class Case(NamedTuple):
     query: str = ""
     outside: int = 404
     changes: bool = True
+    ready: str = ""
     body: Callable[[People, str], Any] = lambda people, tenant: None
 
 
@@ -89,6 +91,11 @@ CASES: dict[str, Case] = {
             "tenant_id": people.id(tenant),
             "users": [{"email": "new@somewhere.example"}],
         },
+    ),
+    "POST /v1/admin/users/{user_id}/invite": Case(
+        "ca pa ad tm hd",
+        "pa ad tm hd",
+        ready="UPDATE users SET status = 'Invited' WHERE id = ?",
     ),
     "GET /v1/admin/users/{user_id}": Case(f"ca {MSP}", MSP),
     "PATCH /v1/admin/users/{user_id}": Case(
@@ -208,7 +215,7 @@ async def everything(people: People) -> dict[str, list[tuple[Any, ...]]]:
     """All that an office could change."""
     tables = (
         *("tenants", "users", "roles", "keys", "packages", "credit_packs", "tenant_templates"),
-        *("model_switches", "rates", "installation", "preferences", "audit"),
+        *("model_switches", "rates", "installation", "preferences", "audit", "letters"),
     )
     return {
         table: sorted(await people.database.fetch(f"SELECT * FROM {table}"), key=repr)
@@ -277,6 +284,8 @@ async def test_who_may(people: People, name: str, role: str) -> None:
             continue
         url = target_url(people, endpoint.path, case.query, tenant)
         sent = case.body(people, tenant)
+        if case.ready:
+            await people.database.run([(case.ready, (people.id(f"{tenant}.target"),))])
         before = set(await people.database.fetch("SELECT * FROM audit"))
         said = await people.ask(
             f"{own}.{role}", endpoint.method, url, sent, X_Request_ID=f"req.{tenant}"

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from tests.admin.people_floor import People
@@ -62,111 +60,6 @@ async def test_counts_are_of_what_the_caller_sees(people: People) -> None:
     assert (await people.done(PRIMARY, "GET", beta))["total_count"] == 5
     await people.refused(404, ADMIN, "GET", beta)
     await people.refused(404, PRIMARY, "GET", f"{PATH}?tenant_id=tenant_nothing")
-
-
-# ---------------------------------------------------------------- inviting
-
-
-def invitation(people: People, *users: dict[str, Any], **more: object) -> dict[str, Any]:
-    return {"tenant_id": people.id("acme"), "users": list(users), **more}
-
-
-async def test_people_are_invited_with_their_roles(people: People) -> None:
-    wish = invitation(
-        people,
-        {"email": "a@acme.example", "first_name": "Ann", "last_name": "Archer"},
-        {"email": "b@acme.example", "role": "client_admin"},
-        {"email": "c@acme.example", "custom_role_name": "acme_own_role"},
-    )
-    made = await people.done(ADMIN, "POST", f"{PATH}/invite", wish)
-    assert made["message"] == "3 users were invited, 0 were not."
-    assert (made["total_users_invited"], made["total_users_failed"]) == (3, 0)
-    found = [await people.done(ADMIN, "GET", f"{PATH}/{user['id']}") for user in made["users"]]
-    assert [(user["first_name"], user["role"], user["status"]) for user in found] == [
-        ("Ann", "general_user", "Invited"),
-        ("", "client_admin", "Invited"),
-        ("", "acme_own_role", "Invited"),
-    ]
-    lines = await people.audit.page(3)
-    assert {(line.actor, line.action, line.target) for line in lines} == {
-        ("acme.client_admin@acme.example", "user.create", user["id"]) for user in found
-    }
-
-
-async def test_who_is_asked_by_no_mail_is_active_at_once(people: People) -> None:
-    wish = invitation(people, {"email": "a@acme.example"}, send_email=False)
-    made = await people.done(ADMIN, "POST", f"{PATH}/invite", wish)
-    assert made["email_sent"] is False
-    user = await people.done(ADMIN, "GET", f"{PATH}/{made['users'][0]['id']}")
-    assert user["status"] == "Active"
-
-
-async def test_a_hundred_are_invited_and_a_hundred_and_one_are_not(people: People) -> None:
-    users = [{"email": f"u{number}@acme.example"} for number in range(101)]
-    message = await people.refused(400, ADMIN, "POST", f"{PATH}/invite", invitation(people, *users))
-    assert message.startswith("users: ")
-    made = await people.done(ADMIN, "POST", f"{PATH}/invite", invitation(people, *users[:100]))
-    assert made["total_users_invited"] == 100
-
-
-async def test_who_is_there_already_keeps_nobody_else_out(people: People) -> None:
-    wish = invitation(people, {"email": "Acme.Target@acme.example"}, {"email": "new@acme.example"})
-    made = await people.done(ADMIN, "POST", f"{PATH}/invite", wish)
-    assert (made["total_users_invited"], made["total_users_failed"]) == (1, 1)
-    assert [user["status"] for user in made["users"]] == ["failed", "created"]
-    assert "already" in made["users"][0]["error"]
-
-
-@pytest.mark.parametrize(
-    ("users", "says"),
-    [
-        ([], "users: "),
-        ([{"email": "u@a.example"}, {"email": "U@A.example"}], "users.1.email: The same as"),
-        ([{"email": "acme.target@acme.example"}], "users.0.email: "),
-        ([{"email": "u"}], "users.0.email: "),
-        ([{"email": "u@a b"}], "users.0.email: "),
-        ([{"email": f"{'u' * 300}@a.example"}], "users.0.email: "),
-        ([{"email": "u@a.example", "role": "king"}], "users.0.role: There is no role 'king'"),
-        ([{"email": "u@a.example", "custom_role_name": "x"}], "users.0.custom_role_name: "),
-        ([{"email": "u@a.example", "role": "beta_own_role"}], "users.0.role: There is no role"),
-        (
-            [{"email": "u@a.example", "role": "general_user", "custom_role_name": "x"}],
-            "users.0.custom_role_name: Give a role or a custom role",
-        ),
-        ([{"email": "u@a.example", "status": "Active"}], "users.0.status: "),
-    ],
-)
-async def test_a_wrong_invitation_invites_nobody(
-    people: People, users: list[dict[str, Any]], says: str
-) -> None:
-    wish = invitation(people, *users)
-    message = await people.refused(400, PRIMARY, "POST", f"{PATH}/invite", wish)
-    assert message.startswith(says)
-    assert (await people.done(PRIMARY, "GET", PATH))["total_count"] == 16
-
-
-async def test_nobody_is_invited_to_what_the_caller_is_not(people: People) -> None:
-    for who, role in (
-        (ADMIN, "msp_helpdesk"),
-        (ADMIN, "msp_primary_admin"),
-        (HELPDESK, "client_admin"),
-        (HELPDESK, "msp_admin"),
-        ("msp.msp_tenant_manager", "msp_admin"),
-        ("msp.msp_admin", "msp_primary_admin"),
-    ):
-        wish = invitation(people, {"email": "u@acme.example", "role": role})
-        message = await people.refused(403, who, "POST", f"{PATH}/invite", wish)
-        assert message.startswith("users.0.role: "), (who, role)
-    wish = invitation(people, {"email": "u@acme.example", "role": "general_user"})
-    await people.done(HELPDESK, "POST", f"{PATH}/invite", wish)
-
-
-async def test_nobody_is_invited_to_anothers_tenant(people: People) -> None:
-    wish = {"tenant_id": people.id("beta"), "users": [{"email": "u@acme.example"}]}
-    await people.refused(404, ADMIN, "POST", f"{PATH}/invite", wish)
-    await people.refused(
-        404, PRIMARY, "POST", f"{PATH}/invite", {**wish, "tenant_id": "tenant_nothing"}
-    )
 
 
 # ---------------------------------------------------------------- changing
@@ -284,7 +177,7 @@ async def test_a_deleted_user_is_gone_and_so_are_their_keys(people: People) -> N
     assert (await people.ask("acme.target", "GET", "/v1/me")).status == 401
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
         await people.refused(404, ADMIN, method, one(people), body)
-    wish = invitation(people, {"email": "acme.target@acme.example"})
+    wish = {"tenant_id": people.id("acme"), "users": [{"email": "acme.target@acme.example"}]}
     made = await people.done(ADMIN, "POST", f"{PATH}/invite", wish)
     assert made["users"][0]["id"] != people.id("acme.target")
 

@@ -23,6 +23,7 @@ from proxy.config.settings import Settings, Storage
 from proxy.domain.entry import Entry, Outcome
 from proxy.ledger.segment import SUFFIX
 from proxy.storage.opening import open_storage
+from tests.kit.mail_server import PASSWORD, Mailbox, free_port, mailbox
 from tests.kit.servers import Postgres, Redis
 
 KEY = "sk-hunter2-hunter2-hunter2"
@@ -156,7 +157,7 @@ def test_a_healthy_gateway_has_only_good_findings(
     ]
     assert {finding.what for finding in found} == {
         *("configuration", "secrets", "storage", "keys", "port", "journal", "open files"),
-        *("counters", "web search", "provider main"),
+        *("counters", "web search", "mail", "provider main"),
     }
 
 
@@ -272,6 +273,78 @@ def test_a_search_service_that_is_not_there_is_a_failure(
     [missed] = of(found, "web search")
     assert missed.level is Level.FAIL
     assert "no answer" in missed.seen
+
+
+# ---------------------------------------------------------------- mail
+
+
+MAIL = """
+[mail]
+enabled = true
+host = "localhost"
+port = {port}
+tls = "{tls}"
+from_address = "gateway@example.com"
+user = "gateway"
+password = "env:MAIL_PASSWORD"
+link_url = "https://gateway.example.com"
+"""
+
+
+def with_mail(provider: Provider, box: Mailbox, more: str = "") -> str:
+    text = CONFIG.format(address=provider.address) + MAIL.format(port=box.port, tls=box.tls)
+    return text.replace("[upstream]", f"[upstream]\n{more}")
+
+
+@pytest.mark.parametrize(
+    ("tls", "said"), [("starttls", "TLS stands (STARTTLS)"), ("implicit", "TLS stands")]
+)
+def test_the_mail_server_is_visited_and_gets_no_letter(
+    examine: Doctor, provider: Provider, monkeypatch: pytest.MonkeyPatch, tls: str, said: str
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
+    with mailbox(tls=tls, wants_user=True) as box:
+        _, found = examine(with_mail(provider, box, f'ca_file = "{CERTIFICATE}"'))
+        [reached] = of(found, "mail")
+        assert reached.level is Level.OK
+        assert f"{said}; user and password accepted" in reached.seen
+        assert box.mails == []
+        assert box.logins == [("gateway", PASSWORD)]
+
+
+def test_a_mail_server_nobody_vouches_for_fails(
+    examine: Doctor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", KEY)
+    with mailbox(tls="starttls", wants_user=True) as box:
+        status, found = examine(with_mail(provider, box))
+        [refused] = of(found, "mail")
+        assert (status, refused.level, box.logins) == (1, Level.FAIL, [])
+        assert "certificate" in refused.seen
+
+
+def test_a_wrong_mail_password_fails(
+    examine: Doctor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", KEY)
+    with mailbox(tls="starttls", wants_user=True) as box:
+        _, found = examine(with_mail(provider, box, f'ca_file = "{CERTIFICATE}"'))
+        [refused] = of(found, "mail")
+        assert "it refuses user and password (535)" in refused.seen
+        assert "password of [mail]" in refused.remedy
+
+
+def test_a_mail_server_that_is_not_there_fails(
+    examine: Doctor, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", KEY)
+    status, found = examine(with_mail(provider, Mailbox(free_port())))
+    [missed] = of(found, "mail")
+    assert (status, missed.level) == (1, Level.FAIL)
+    monkeypatch.delenv("MAIL_PASSWORD")
+    _, found = examine(with_mail(provider, Mailbox(free_port())))
+    assert of(found, "mail") == []
+    assert any("mail.password" in each.seen for each in of(found, "secrets"))
 
 
 # ---------------------------------------------------------------- storage and journal

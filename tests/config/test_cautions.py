@@ -143,3 +143,32 @@ def test_a_name_of_a_model_goes_into_a_path() -> None:
         parse(bad, {})
     [problem] = problems.value.problems
     assert "expected a model of Vertex AI" in str(problem)
+
+
+MAIL = """\
+[mail]
+enabled = true
+host = "mail.example"
+from_address = "Gateway <gateway@example.com>"
+user = "gateway"
+password = "env:MAIL_PASSWORD"
+"""
+
+
+def test_a_mail_password_is_looked_for_while_mail_is_on() -> None:
+    environ = {"ANTHROPIC_API_KEY": "sk-x"}
+    [said] = unresolved(parse(MAIL + GOOD, {}), environ)
+    assert said.startswith("mail.password: ") and said.endswith("no mail is sent")
+    assert unresolved(parse(MAIL.replace("true", "false") + GOOD, {}), environ) == []
+
+
+def test_links_that_nobody_can_open_and_plain_passwords_are_said() -> None:
+    [links] = warnings(parse(MAIL + GOOD, {}))
+    assert "links in letters lead to http://127.0.0.1:8080" in links
+    public = '[server]\npublic_url = "https://gateway.example.com"\n'
+    assert warnings(parse(public + MAIL + GOOD, {})) == []
+    plain = f'{public}{MAIL}tls = "none"\n{GOOD}'
+    [said] = warnings(parse(plain, {}))
+    assert "plain text" in said
+    assert warnings(parse(plain.replace("mail.example", "localhost"), {})) == []
+    assert warnings(parse(plain.replace("enabled = true\nhost", "enabled = false\nhost"), {})) == []

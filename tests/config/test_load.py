@@ -354,6 +354,46 @@ BAD = {
         '[web_search]\nenabled = true\napi_key = ""\n',
         (3, "web_search.api_key", "a search needs a key"),
     ),
+    "mail without a server": (
+        '[mail]\nenabled = true\nfrom_address = "a@b.example"\n',
+        (1, "mail", "`host` is missing"),
+    ),
+    "mail without a sender": (
+        '[mail]\nenabled = true\nhost = "mail.example"\n',
+        (1, "mail", "`from_address` is missing"),
+    ),
+    "a mail server with a scheme": (
+        '[mail]\nhost = "smtp://mail.example"\n',
+        (2, "mail.host", "without scheme and port"),
+    ),
+    "a sender that is none": (
+        '[mail]\nfrom_address = "Gateway <gateway>"\n',
+        (2, "mail.from_address", "expected an address such as"),
+    ),
+    "two senders": (
+        '[mail]\nfrom_address = "a@b.example, c@d.example"\n',
+        (2, "mail.from_address", "expected an address such as"),
+    ),
+    "a sender with a header in it": (
+        '[mail]\nfrom_address = "a@b.example\\nBcc: c@d.example"\n',
+        (2, "mail.from_address", "expected an address such as"),
+    ),
+    "a mail user without a password": (
+        '[mail]\nuser = "gateway"\n',
+        (1, "mail", "are given together"),
+    ),
+    "a plain mail password": (
+        '[mail]\nuser = "gateway"\npassword = "hunter2"\n',
+        (3, "mail.password", "secrets are given by reference"),
+    ),
+    "a contact of two lines": (
+        '[mail]\ncontact = "a\\nb"\n',
+        (2, "mail.contact", "expected one line"),
+    ),
+    "TLS of another kind": (
+        '[mail]\ntls = "ssl"\n',
+        (2, "mail.tls", ""),
+    ),
     "wire that is none": (
         PROVIDER.replace('"anthropic"', '"antropic"'),
         (3, "providers[0].wire", "did you mean `anthropic`?"),

@@ -178,3 +178,10 @@ def test_a_histogram_counts_what_it_is_given() -> None:
     histogram.observe(SECONDS[-1] + 0.001)
     assert (histogram.counts[0], histogram.counts[-2], histogram.counts[-1]) == (1, 1, 1)
     assert sum(histogram.counts) == 3
+
+
+def test_letters_are_counted_by_what_became_of_them() -> None:
+    one, other = Metrics(letters={"sent": 2}), Metrics(letters={"sent": 1, "given_up": 3})
+    found = samples(merged(one, [export(other)]))
+    assert value(found, "hatz_letters_total", outcome="sent") == 3
+    assert value(found, "hatz_letters_total", outcome="given_up") == 3
