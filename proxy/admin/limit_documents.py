@@ -2,6 +2,7 @@
 
 import msgspec
 
+from proxy.admin.banners import Banner
 from proxy.admin.usage_query import Name
 
 
@@ -78,12 +79,14 @@ class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """`role` is null where another tenant was asked for."""
+    """`role` is null where another tenant was asked for. `banners` are what a page should show its
+    reader of all this, the tenant's before their own; none while all is well."""
 
     period: MonthSpan
     tenant: TenantLimits
     role: RoleLimits | None
     models: list[ModelLimits]
+    banners: list[Banner]
 
 
 class LimitsQuery(msgspec.Struct, frozen=True):

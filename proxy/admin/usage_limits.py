@@ -8,6 +8,7 @@ goes by; what is still running is not in them.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from proxy.admin.banners import Banner, Reset, role_banner, tenant_banner
 from proxy.admin.endpoint import AnyEndpoint, Asked, Endpoint, NoBody, NoQuery, not_there
 from proxy.admin.limit_documents import (
     LadderStep,
@@ -196,12 +197,15 @@ class UsageLimits:
             return await self._limits_of(tenant_id, asked.now_ms)
         used = await self._used(caller.tenant_id, caller.user_id, asked.now_ms)
         bounds = _Bounds(caller.terms, used, self._rules())
+        own_state = role_state(used.user, caller.role_credits)
+        own = role_banner(own_state, used.user, caller.role_credits, self._reset(used.period))
         return Limits(
             period=_span(used.period),
             tenant=_tenant(caller.tenant_id, bounds),
+            banners=[*self._tenant_banner(bounds, used.period), *own],
             role=RoleLimits(
                 role=caller.role,
-                state=role_state(used.user, caller.role_credits),
+                state=own_state,
                 credits_used=credits(used.user),
                 credit_limit=optional_credits(caller.role_credits),
                 credits_remaining=_remaining(used.user, caller.role_credits),
@@ -233,7 +237,15 @@ class UsageLimits:
             tenant=_tenant(tenant_id, bounds),
             role=None,
             models=self._models(models, bounds, False),
+            banners=self._tenant_banner(bounds, used.period),
         )
+
+    def _tenant_banner(self, bounds: _Bounds, period: Period) -> list[Banner]:
+        rules = (bounds.ladder, bounds.hard_stop)
+        return tenant_banner(bounds.state, bounds.used, bounds.limit, rules, self._reset(period))
+
+    def _reset(self, period: Period) -> Reset:
+        return Reset(moment(period.end_ms), f"{period.next_day} 00:00 ({self._months.zone})")
 
     async def _used(self, tenant_id: str, user_id: str, now_ms: int) -> Used:
         period = self._months.of(now_ms)

@@ -108,6 +108,9 @@ def role_state(used: int, limit: int | None) -> str:
     return APPROACHING if used >= share(APPROACHING_RATIO, limit) else NORMAL
 
 
+EVERYTHING: Final = "all models"
+
+
 def what_still_works(ladder: Ladder, used: int, limit: int, hard_stop: bool) -> str:
     """The models a tenant may still use, in words; empty: none."""
     if limit <= 0 or (hard_stop and used >= limit):
@@ -117,5 +120,5 @@ def what_still_works(ladder: Ladder, used: int, limit: int, hard_stop: bool) -> 
     if len(multipliers) < len(reached):
         return "models of the base level"
     if not multipliers:
-        return "all models"
+        return EVERYTHING
     return f"models with a multiplier below {min(multipliers):g}, and those of the base level"

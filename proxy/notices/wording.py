@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.domain.people import CREDIT, User
 from proxy.ledger.report import format_credits
+from proxy.limits.rules import EVERYTHING
 
 SUBJECT_NAME_CHARACTERS_MAX = 60
 
@@ -68,7 +69,7 @@ def approaching(standing: Standing, first_name: str, house: House) -> Words:
         f"{_greeting(first_name)}\n\n"
         f'the workspace "{standing.tenant}" has used most of its credits for this month.\n\n'
         f"{standing.figures}\n"
-        "Nothing is restricted yet. Once the allowance is used, the dearest models are\n"
+        f"{_now(standing)} Once the allowance is used, the dearest models are\n"
         "restricted first, and more of them the further use goes beyond it; requests to\n"
         "them are refused with status 429 until the month resets, the package is upgraded\n"
         "or a credit pack is added.\n\n"
@@ -79,13 +80,15 @@ def approaching(standing: Standing, first_name: str, house: House) -> Words:
 def reached(standing: Standing, first_name: str, house: House) -> Words:
     """The allowance is used."""
     works = standing.still_works or "nothing: every model is restricted"
+    if works == EVERYTHING:
+        works += "; the dearest are restricted first as use goes on"
     return Words(
         f"{_short(standing.tenant)}: this month's credits are used",
         f"{_greeting(first_name)}\n\n"
         f'the workspace "{standing.tenant}" has used its credits for this month.\n\n'
         f"{standing.figures}\n"
         f"What still works: {works}.\n"
-        "Requests to other models are refused with status 429 until the month resets, the\n"
+        "Requests to restricted models are refused with status 429 until the month resets, the\n"
         "package is upgraded or a credit pack is added; the last two count at once. No\n"
         "other model answers in the place of one that is restricted.\n\n"
         f"{_ending(standing, house)}",
@@ -115,6 +118,13 @@ def _short(name: str) -> str:
     if len(name) <= SUBJECT_NAME_CHARACTERS_MAX:
         return name
     return name[: SUBJECT_NAME_CHARACTERS_MAX - 1] + "…"
+
+
+def _now(standing: Standing) -> str:
+    """A ladder may begin before everything is used."""
+    if standing.still_works == EVERYTHING:
+        return "Nothing is restricted yet."
+    return f"What works now: {standing.still_works or 'nothing'}.\n"
 
 
 def _greeting(first_name: str) -> str:

@@ -231,3 +231,69 @@ async def test_whose_limits_are_whose(place: Place, key: str, tenant: str, statu
     ids = {caller.tenant: caller.tenant_id for caller in place.books.callers.values()}
     said = await place.books.ask(f"/v1/usage/limits?tenant_id={ids.get(tenant, tenant)}", key)
     assert said.status == status
+
+
+# ---------------------------------------------------------------- banners
+
+
+@pytest.mark.parametrize(
+    ("used", "level", "says"),
+    [
+        (79.99, None, ""),
+        (80, "warning", "has used 80 % of its credits"),
+        (99.99, "warning", "has used 99 % of its credits"),
+        (100, "limited", "has used 100 % of its credits for this month. What still works: models"),
+        (150, "limited", "What still works: models of the base level."),
+    ],
+)
+async def test_a_page_has_a_banner_for_the_tenants_allowance(
+    place: Place, used: float, level: str | None, says: str
+) -> None:
+    place.agree("ada", terms=TenantTerms(credits=100 * CREDIT))
+    await place.books.used("bob", credits_in=round(used * CREDIT))
+    banners = (await place.limits())["banners"]
+    if level is None:
+        assert banners == []
+        return
+    [banner] = banners
+    assert (banner["scope"], banner["level"]) == ("tenant", level)
+    assert banner["state"] == (await place.month())["state"]
+    assert banner["ratio"] == pytest.approx(used / 100)
+    assert banner["resets_at"] == "2026-12-01T00:00:00.000Z"
+    assert says in banner["message"]
+    assert "2026-12-01 00:00 (UTC)" in banner["message"]
+
+
+async def test_a_page_has_a_banner_for_a_cap_of_ones_own(place: Place) -> None:
+    place.agree("ada", terms=TenantTerms(credits=100 * CREDIT), role_credits=10 * CREDIT)
+    await place.books.used("ada", credits_in=8 * CREDIT)
+    [banner] = (await place.limits())["banners"]
+    assert (banner["scope"], banner["level"], banner["ratio"]) == ("role", "warning", 0.8)
+    assert banner["message"].startswith("You have used 80 % of your own monthly limit.")
+    await place.books.used("bob", credits_in=80 * CREDIT)
+    await place.books.used("ada", credits_in=2 * CREDIT)
+    first, second = (await place.limits())["banners"]
+    assert (first["scope"], first["level"]) == ("tenant", "warning")
+    assert (second["scope"], second["level"]) == ("role", "blocked")
+    assert "Ask your administrator" in second["message"]
+
+
+async def test_nothing_at_all_and_a_hard_stop_are_said(place: Place) -> None:
+    place.agree("ada", terms=TenantTerms(credits=0))
+    [banner] = (await place.limits())["banners"]
+    assert (banner["level"], banner["ratio"]) == ("blocked", 1.0)
+    assert "has no credits for this month. What still works: nothing." in banner["message"]
+    place.rules = Rules(DEFAULT_LADDER, True)
+    place.agree("ada", terms=TenantTerms(credits=CREDIT))
+    await place.books.used("ada", credits_in=CREDIT)
+    [banner] = (await place.limits())["banners"]
+    assert (banner["level"], banner["state"]) == ("blocked", "hard-stop")
+
+
+async def test_a_ladder_that_begins_early_is_told_truly(place: Place) -> None:
+    place.agree("ada", terms=TenantTerms(credits=100 * CREDIT, ladder=(Step(0.5, 1.5),)))
+    await place.books.used("ada", credits_in=60 * CREDIT)
+    [banner] = (await place.limits())["banners"]
+    assert banner["level"] == "limited"
+    assert "has used 60 % of its credits" in banner["message"]
+    assert "models with a multiplier below 1.5" in banner["message"]

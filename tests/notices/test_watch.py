@@ -103,7 +103,7 @@ async def test_a_used_allowance_says_what_still_works(acme: Workspace, box: Mail
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        (((Step(1.2, 1.0),), False), "What still works: all models."),
+        (((Step(1.2, 1.0),), False), "What still works: all models; the dearest are"),
         (((Step(1.0),), False), "What still works: models of the base level."),
         (((Step(1.2, 1.0),), True), "What still works: nothing: every model is restricted."),
     ],
@@ -173,3 +173,17 @@ async def test_what_finds_no_room_is_told_later(acme: Workspace, box: Mailbox) -
     assert await acme.watch(acme.outbox(box, waiting_max=0)).look(acme.now_ms) == 0
     assert await acme.letters() == []
     assert await acme.watch(acme.outbox(box)).look(acme.now_ms) == 1
+
+
+async def test_a_ladder_that_begins_before_everything_is_used_is_told_truly(
+    acme: Workspace, box: Mailbox
+) -> None:
+    acme.rules = ((Step(0.8, 1.0), Step(1.5)), False)
+    outbox = acme.outbox(box)
+    await acme.use(900)
+    await acme.watch(outbox).look(acme.now_ms)
+    await outbox.round()
+    [mail] = box.mails
+    assert "90 % of this month's credits" in mail.message["Subject"]
+    assert "Nothing is restricted yet" not in mail.text
+    assert "What works now: models with a multiplier below 1, and those" in mail.text
