@@ -410,6 +410,7 @@ class House:
                 [pool.waiting_count for pool in self._suppliers.pools.values()]
             )
             self._metrics.journal_healthy = int(self._journal.healthy)
+            self._look_at_books()
             self._metrics.learned = self._suppliers.learned(time.time())
             if self._searches.service is not None:
                 counts = self._searches.service.counts
@@ -447,9 +448,14 @@ class House:
         reasons: list[str] = []
         if not self._ready or self._front.draining:
             reasons.append("starting or stopping")
-        if not self._journal.healthy:
-            reasons.append(self._journal.trouble)
+        if trouble := self._look_at_books():
+            reasons.append(trouble)
         return reasons
+
+    def _look_at_books(self) -> str:
+        """Why no generation may begin. What `/readyz` says holds for the very next request."""
+        trouble = self._means.books_trouble = self._journal.trouble
+        return trouble
 
     def _trouble(self) -> list[str]:
         """What is wrong while requests are served from what is in memory."""

@@ -125,3 +125,6 @@ class Means(msgspec.Struct):
     sessions: Sessions
     search_fee_credits: int = SEARCH_FEE_CREDITS
     """Of the settings; changes with them."""
+    books_trouble: str = ""
+    """Why no new generation may begin: what it costs could not be written down. Empty: they may.
+    Looked at by the house a few times a second, so that requests need only read it."""

@@ -41,6 +41,7 @@ from proxy.wire.images import first_image
 _LOG = logging.getLogger("proxy.messages")
 _NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
 ASKED_CHARS_MAX = 256
+BOOKS_RETRY_S = 5
 
 
 class Messages:
@@ -115,6 +116,8 @@ class Messages:
                 raise nowhere(found.model.id)
             if not found.model.vision and not routes[0].provider.translates:
                 _refuse_images(found.model.id, body)
+            if self._means.books_trouble and arrival.errand is MESSAGE:
+                raise _books_closed()
         except Fault as fault:
             self._refuse(arrival, outlet, fault, caller, asked)
             return
@@ -323,6 +326,19 @@ def _refuse_images(model_id: str, body: Body) -> None:
             f"{path}: The model {model_id} does not take images.",
             hint="Choose a model with `vision` in /v1/chat/models.",
         )
+
+
+def _books_closed() -> Fault:
+    """503: what a generation costs could not be written down; `/readyz` says why."""
+    return Fault(
+        Kind.UNAVAILABLE,
+        "The gateway cannot write its books at the moment, and begins no new request.",
+        hint="Try again in a few seconds; if it lasts, tell the gateway's operator.",
+        source=Source.HOUSE,
+        retry=True,
+        retry_after_s=BOOKS_RETRY_S,
+        reason="books_unavailable",
+    )
 
 
 def nowhere(model_id: str) -> Fault:

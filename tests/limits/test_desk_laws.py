@@ -51,6 +51,8 @@ STEPS = st.lists(
         st.tuples(st.just("jump"), WORKER, st.just(0), st.sampled_from([-90_000, 90_000])),
         st.tuples(st.just("month"), WORKER, st.just(0), st.just(0)),
         st.tuples(st.just("deaf"), WORKER, st.just(0), st.just(0)),
+        st.tuples(st.just("kill"), WORKER, st.integers(0, 2), st.just(0)),
+        st.tuples(st.just("stop"), WORKER, st.integers(0, 2), st.just(0)),
     ),
     max_size=60,
 )
@@ -78,6 +80,7 @@ class Workers:
         self.journals: list[list[Entry]] = [[] for _ in self.desks]
         self.untold: list[list[list[Entry]]] = [[] for _ in self.desks]
         self.charged: dict[tuple[str, str], int] = {}
+        self._begun = len(self.desks)
 
     async def step(self, what: str, worker: int, detail: Any, number: int) -> None:
         worker %= len(self.desks)
@@ -102,6 +105,10 @@ class Workers:
                 self.clock.ms = DECEMBER_MS
             case "deaf":
                 self.wall.away = not self.wall.away
+            case "kill":
+                self.restart(worker, by=detail % len(self.desks))
+            case "stop":
+                await self.stop(worker, by=detail % len(self.desks))
 
     async def enter(self, worker: int, caller: Caller, credits: int) -> bool:
         asked: dict[str, Any] = {
@@ -147,13 +154,40 @@ class Workers:
             else:
                 self.untold[worker].append(batch)
 
+    async def stop(self, worker: int, *, by: int) -> None:
+        """The worker ends as it should: what is under way ends first."""
+        while self.open[worker]:
+            self.settle(worker, 0, CREDIT)
+        await self.desks[worker].close()
+        self.restart(worker, by=by)
+
+    def restart(self, worker: int, *, by: int) -> None:
+        """The worker is gone, and with it the calls it had under way: they never became rows. Its
+        journal is replayed by another one, or by its successor."""
+        self.open[worker].clear()
+        left, self.journals[worker] = self.journals[worker], []
+        for entry in left:
+            self.ledger.add([entry], self.desks[worker].months.of(entry.started_at).key)
+        before = [entry for batch in self.untold[worker] for entry in batch]
+        self.untold[worker].clear()
+        self.desks[worker] = make_desk(
+            self.ledger,
+            self.clock,
+            make_counters(self.wall, self.clock, f"w{self._begun}"),
+        )
+        self._begun += 1
+        # Rows that lie in storage, but of which nobody had heard, are replayed all the same:
+        # storage knows them by their event.
+        self.desks[by].stored([*before, *left], own=False)
+
     async def finish(self) -> None:
         self.wall.away = False
         for worker in range(len(self.desks)):
             while self.open[worker]:
                 self.settle(worker, 0, CREDIT)
             self.store(worker, len(self.journals[worker]), told=True)
-        for _ in range(3):
+        # Long enough for those that were killed to be thought dead.
+        for _ in range(8):
             self.clock.turn(1.1)
             for desk in self.desks:
                 await desk.rounds.agree()
