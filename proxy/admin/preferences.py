@@ -4,6 +4,7 @@ Owns what may be saved and what a saved mapping amounts to right now. A pick who
 switched off later is kept and told as such, never replaced.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from proxy.admin.endpoint import RequestIdOf, given_request_id
 from proxy.catalog.access import may_use
 from proxy.catalog.catalog import Catalog
 from proxy.catalog.lists import Limited, Limits, unlimited
@@ -20,6 +22,7 @@ from proxy.catalog.refresh import Shelf
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.model import FAMILIES
+from proxy.domain.people import Actor
 
 Admit = Callable[[web.Request, bool], Awaitable[Caller]]
 """Who asks; the second argument: may the key come as Bearer? Raises Fault."""
@@ -84,7 +87,12 @@ class GatewayMapping:
         admit: Admit,
         changed: Changed = _nobody,
         limits: Limits = unlimited,
+        *,
+        wall: Callable[[], float] = time.time,
+        request_id_of: RequestIdOf = given_request_id,
     ) -> None:
+        self._wall = wall
+        self._request_id_of = request_id_of
         self._shelf = shelf
         self._limits = limits
         self._store = store
@@ -105,7 +113,10 @@ class GatewayMapping:
         before = await self._store.get(caller.user_id)
         after = _merged(before, wish, self._shelf.current, caller)
         if after != before:
-            await self._store.put(caller.user_id, after)
+            by = Actor(
+                caller.user_id, caller.email, int(self._wall() * 1000), self._request_id_of(request)
+            )
+            await self._store.put(caller.user_id, after, by, caller.tenant_id)
             self._maps.invalidate()
             await self._changed(caller, before, after)
         return await self._answer(after, caller)

@@ -229,7 +229,13 @@ class House:
         )
         limits = limited_models(self._desk, self._shelf)
         mapping = GatewayMapping(
-            self._shelf, self._preferences, self._maps, admission, self._mapping_changed, limits
+            self._shelf,
+            self._preferences,
+            self._maps,
+            admission,
+            self._mapping_changed,
+            limits,
+            request_id_of=lambda request: request[REQUEST_ID],
         )
         requests = RequestLookup(self._entries, admission)
         endpoints = table(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from proxy.catalog.cupboard import Cupboard
 from proxy.domain.caller import AliasMapping
+from proxy.domain.people import Actor
 
 
 class MappingStore(Protocol):
@@ -16,8 +17,11 @@ class MappingStore(Protocol):
     async def get(self, user_id: str, /) -> AliasMapping:
         """The user's mapping; the default one where nothing was ever saved."""
 
-    async def put(self, user_id: str, mapping: AliasMapping, /) -> None:
-        """Save all of a user's mapping."""
+    async def put(
+        self, user_id: str, mapping: AliasMapping, by: Actor | None = None, tenant_id: str = "", /
+    ) -> None:
+        """Save all of a user's mapping; with a line of the audit of that tenant where somebody did
+        it."""
 
 
 class AliasMaps:

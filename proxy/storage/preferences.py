@@ -5,8 +5,10 @@ version of `preferences`.
 """
 
 from proxy.domain.caller import AliasMapping
+from proxy.domain.people import Actor
+from proxy.storage.audit import audited
 from proxy.storage.changes import PREFERENCES, bump
-from proxy.storage.database import Database, unix_ms
+from proxy.storage.database import Database, Statement, unix_ms
 
 _PUT = (
     "INSERT INTO preferences (user_id, mapping_enabled, opus, sonnet, haiku, updated_at)"
@@ -34,10 +36,26 @@ class Preferences:
         enabled, opus, sonnet, haiku = rows[0]
         return AliasMapping(enabled=bool(enabled), opus=opus, sonnet=sonnet, haiku=haiku)
 
-    async def put(self, user_id: str, mapping: AliasMapping, /) -> None:
-        """Save a mapping whole, picks included while it is off."""
+    async def put(
+        self, user_id: str, mapping: AliasMapping, by: Actor | None = None, tenant_id: str = "", /
+    ) -> None:
+        """Save a mapping whole, picks included while it is off. With `by` it leaves a line of the
+        audit of that tenant."""
         params = (
             *(user_id, int(mapping.enabled), mapping.opus, mapping.sonnet, mapping.haiku),
             unix_ms(),
         )
-        await self._database.run([(_PUT, params), bump(PREFERENCES)])
+        statements: list[Statement] = [(_PUT, params)]
+        if by is not None:
+            before = await self.get(user_id)
+            statements.append(
+                audited(
+                    by,
+                    "preferences.change",
+                    user_id,
+                    tenant_id=tenant_id,
+                    before=before,
+                    after=mapping,
+                )
+            )
+        await self._database.run([*statements, bump(PREFERENCES)])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from proxy.catalog.catalog import Catalog
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.model import Deployment, Model, Rates
+from proxy.domain.people import Actor
 
 NO_MAPPING = AliasMapping()
 RATES = Rates(input=1000, output=5000)
@@ -132,5 +133,7 @@ class Mappings:
         self.readings += 1
         return self.kept.get(user_id, AliasMapping())
 
-    async def put(self, user_id: str, mapping: AliasMapping, /) -> None:
+    async def put(
+        self, user_id: str, mapping: AliasMapping, by: Actor | None = None, tenant_id: str = "", /
+    ) -> None:
         self.kept[user_id] = mapping

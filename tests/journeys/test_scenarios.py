@@ -202,6 +202,10 @@ async def test_11_to_13_a_mapping_is_its_users_own_and_survives_being_off(tmp_pa
         await one.done("PUT", MAPPING, {"enabled": False})
         assert await served(one, "haiku") == HAIKU
         assert (await one.done("GET", MAPPING))["mappings"]["haiku"] == KIMI
+        line = (await here.msp.done("GET", "/v1/admin/audit"))["data"][0]
+        assert (line["actor"], line["action"]) == (one.email, "preferences.change")
+        assert (line["before"]["enabled"], line["after"]["enabled"]) == (True, False)
+        assert line["after"]["haiku"] == KIMI and line["request_id"]
         await one.done("PUT", MAPPING, {"enabled": True})
         assert await served(one, "haiku") == KIMI
 
