@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from proxy.admin import (
+    all_keys,
     api_keys,
     credit_packs,
     invitations,
@@ -46,6 +47,10 @@ class PackageStore(packages.PackageStore, Protocol):
     """All that is asked of packages."""
 
 
+class KeyStore(api_keys.KeyStore, all_keys.AllKeyStore, Protocol):
+    """One's own keys, and everybody's."""
+
+
 class Switches(SwitchStore, models.SwitchStore, Protocol):
     """Switches of the installation, and of tenants and roles."""
 
@@ -71,7 +76,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     users: UserStore
     roles: RoleStore
     templates: TemplateStore
-    keys: api_keys.KeyStore
+    keys: KeyStore
     packages: PackageStore
     packs: credit_packs.PackStore
     switches: Switches
@@ -173,6 +178,11 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         *model_switches.endpoints(switches),
         *invitations.endpoints(invitation_pages),
         *users.endpoints(user_pages),
+        *all_keys.endpoints(
+            all_keys.AllKeys(
+                stores.keys, stores.tenants, api_keys.ApiKeys(stores.keys, house.hash_secret)
+            )
+        ),
         *roles.endpoints(role_pages),
     ]
 

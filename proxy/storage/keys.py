@@ -109,10 +109,18 @@ class Keys:
         return [ApiKey(*row) for row in rows]
 
     async def page(
-        self, limit: int = 100, offset: int = 0, *, tenant_id: str | None = None
+        self,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        tenant_id: str | None = None,
+        user_id: str | None = None,
     ) -> list[ApiKey]:
-        """Keys of a tenant, or of all, revoked ones too, newest first."""
-        where, params = ("", ()) if tenant_id is None else (" WHERE t.id = ?", (tenant_id,))
+        """Keys of a tenant, of a user, or of all, revoked ones too, newest first."""
+        wanted = [("t.id = ?", tenant_id), ("u.id = ?", user_id)]
+        conditions = [condition for condition, value in wanted if value is not None]
+        params = [value for _, value in wanted if value is not None]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         rows = await self._database.fetch(
             f"{_RECORDS}{where} ORDER BY k.created_at DESC, k.id LIMIT ? OFFSET ?",
             (*params, min(limit, PAGE_MAX), offset),

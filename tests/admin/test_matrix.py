@@ -56,6 +56,8 @@ CASES: dict[str, Case] = {
     "GET /v1/api-keys": nothing_of_anyone(EVERYBODY),
     "POST /v1/api-keys": nothing_of_anyone("ca gu pa ad tm", body=body(name="new")),
     "DELETE /v1/api-keys/{key_id}": Case("ca pa ad tm hd", "pa ad tm hd"),
+    "GET /v1/admin/api-keys": Case(f"ca {MSP}", MSP, query="?tenant_id={tenant_id}"),
+    "DELETE /v1/admin/api-keys/{key_id}": Case("ca pa ad tm hd", "pa ad tm hd"),
     "GET /v1/admin/tenants": nothing_of_anyone(f"ca {MSP}"),
     "POST /v1/admin/tenants": nothing_of_anyone(
         "pa ad tm", body=body(tenants=[{"tenant_name": "New"}])

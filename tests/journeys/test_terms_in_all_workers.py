@@ -130,10 +130,29 @@ async def _delete(here: Office, user: dict) -> object:
     return await here.api("DELETE", f"/v1/admin/users/{user['id']}")
 
 
+async def _revoke(here: Office, user: dict) -> object:
+    [key] = (await here.api("GET", f"/v1/admin/api-keys?user_id={user['id']}"))["data"]
+    return await here.api("DELETE", f"/v1/admin/api-keys/{key['id']}")
+
+
+async def _demote(here: Office, user: dict) -> object:
+    role = {
+        "name": "nothing",
+        "display_name": "Nothing",
+        "tenant_id": user["tenant_id"],
+        "permissions": [],
+    }
+    await here.api("POST", "/v1/admin/roles", role)
+    return await here.api("PATCH", f"/v1/admin/users/{user['id']}", {"role": "nothing"})
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
-    [(_switch_off, 404), (_suspend, 403), (_delete, 401)],
-    ids=["a model switched off", "a user suspended", "a user deleted"],
+    [(_switch_off, 404), (_suspend, 403), (_delete, 401), (_revoke, 401), (_demote, 403)],
+    ids=[
+        *("a model switched off", "a user suspended", "a user deleted"),
+        *("a key revoked", "a role changed"),
+    ],
 )
 async def test_a_change_counts_in_every_worker(tmp_path: Path, change: Change, status: int) -> None:
     async with office(tmp_path) as here:
