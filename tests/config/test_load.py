@@ -13,6 +13,7 @@ from proxy.config.check import table_type
 from proxy.config.load import FILE_BYTES_MAX, ConfigProblems, load, parse
 from proxy.config.settings import Provider, Settings
 from proxy.domain.model import Deployment, Model, Rates
+from tests.kit.patience import examples
 
 NO_ENVIRON: Mapping[str, str] = {}
 
@@ -693,6 +694,7 @@ def toml_of(value: object) -> str:
             raise AssertionError(value)
 
 
+@examples(100)
 @given(st.data())
 def test_any_values_become_settings_or_problems_at_lines_that_are_there(
     data: st.DataObject,
