@@ -30,6 +30,7 @@ from proxy.admin.requests import RequestLookup
 from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
+from proxy.assembly.gauges import Gauges, Rooms
 from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.mail import open_post_office
 from proxy.assembly.office import office_stores
@@ -56,7 +57,8 @@ from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
 from proxy.observe.access_log import AccessLog
-from proxy.observe.metrics import Metrics, exposition
+from proxy.observe.exposition import exposition
+from proxy.observe.metrics import Metrics
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
 from proxy.server.envelope import REQUEST_ID, Envelope
@@ -402,29 +404,28 @@ class House:
                 self._storage_trouble = fault.message
 
     async def _housekeeping(self) -> None:
+        gauges = Gauges(
+            self._metrics,
+            Rooms(
+                self._journal,
+                self._desk,
+                self._suppliers,
+                self._searches.service,
+                self._access_log,
+                self.settings.ledger.spool_bytes_max,
+            ),
+            HOUSEKEEPING_S,
+        )
         while True:
+            began_s = time.monotonic()
             await asyncio.sleep(HOUSEKEEPING_S)
+            gauges.lag(time.monotonic() - began_s)
             self._access_log.flush()
-            self._metrics.journal_lost = self._journal.lost
-            self._metrics.limit_questions = self._desk.asked
-            self._metrics.limit_blind = self._desk.blind
-            self._metrics.limit_tickets_expired = self._desk.expired
-            self._metrics.upstream_connections = sum(
-                [pool.open_count for pool in self._suppliers.pools.values()]
-            )
-            self._metrics.upstream_waiting = sum(
-                [pool.waiting_count for pool in self._suppliers.pools.values()]
-            )
-            self._metrics.journal_healthy = int(self._journal.healthy)
             self._look_at_books()
-            self._metrics.learned = self._suppliers.learned(time.time())
-            if self._searches.service is not None:
-                counts = self._searches.service.counts
-                self._metrics.searches = dict(counts.outcomes)
-                self._metrics.searches_shared = counts.cached + counts.shared
-                self._metrics.search_service_credits = counts.credits
+            self._metrics.draining = int(self._front.draining)
             if self._post_office is not None:
                 self._metrics.letters = dict(self._post_office.outbox.outcomes)
+            gauges.read()
             if self.settings.server.workers > 1:
                 self._board.publish()
 

@@ -52,7 +52,9 @@ class Arrival(msgspec.Struct, gc=False):
     """One gateway request, whole and unread.
 
     `received_ms` is Unix milliseconds, `clock_s` the monotonic clock at the same instant. Header
-    names are lower-case; a header that came several times is joined with commas.
+    names are lower-case; a header that came several times is joined with commas. The rest is noted
+    on the way, by the same clock: when the caller was known, the model resolved, the call admitted,
+    its request translated, first put to a provider, and first answered; 0 until then.
     """
 
     errand: Errand
@@ -63,6 +65,12 @@ class Arrival(msgspec.Struct, gc=False):
     body: bytes
     received_ms: int
     clock_s: float
+    known_s: float = 0.0
+    resolved_s: float = 0.0
+    admitted_s: float = 0.0
+    translated_s: float = 0.0
+    asked_s: float = 0.0
+    first_byte_s: float = 0.0
 
 
 class Call(msgspec.Struct, gc=False):

@@ -107,6 +107,7 @@ class Messages:
 
     def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
         asked = ""
+        arrival.known_s = self._means.monotonic()
         try:
             body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
             asked = body.model
@@ -127,6 +128,7 @@ class Messages:
         if len(routes) > 1:
             routes = self._means.sessions.ordered(call, body, routes)
         guess = forecast(len(body.raw), body.max_tokens, model)
+        arrival.resolved_s = self._means.monotonic()
         ticket: Ticket | None
         try:
             if is_message:
@@ -184,6 +186,7 @@ class Messages:
         self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
     ) -> None:
         """To the provider, or, for a count that nobody makes there, straight back."""
+        call.arrival.admitted_s = self._means.monotonic()
         is_count = call.arrival.errand is COUNT
         if is_count:
             routes = [each.counted_by or each for each in routes]
@@ -220,6 +223,7 @@ class Messages:
                     self._refuse(call.arrival, outlet, fault, call.caller, body.model)
                     return
                 routes = routes[1:]  # what this deployment cannot be asked another may
+            call.arrival.translated_s = self._means.monotonic()
         Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
 
     def _with_search(

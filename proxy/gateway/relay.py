@@ -23,6 +23,7 @@ from proxy.gateway.counting import EXACT
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
+from proxy.observe.metrics import STALL_S
 from proxy.stream.passthrough import PLAIN
 from proxy.stream.pipe import BEGIN, OPEN, REFUSED, WHOLE, Pipe
 from proxy.upstream.connection import Broken, Connection
@@ -82,14 +83,18 @@ class Relay:
         "_outlet",
         "_paused",
         "_pipe",
+        "_reads",
         "_renewed",
         "_repeated",
         "_request",
         "_routes",
         "_seen_events",
+        "_silence_in_s",
+        "_silence_out_s",
         "_spoke",
         "_spoke_s",
         "_status",
+        "_swallowed",
         "_tab",
         "_ticket",
         "_tried",
@@ -137,6 +142,10 @@ class Relay:
         self._spoke = False
         self._spoke_s = now_s
         self._seen_events = 0
+        self._reads = 0  # less what the pipe counts as passed by
+        self._swallowed = 0  # of which nothing went on
+        self._silence_in_s = 0.0
+        self._silence_out_s = 0.0
         self._last = b""
         self._outcome = COMPLETED
 
@@ -183,6 +192,8 @@ class Relay:
         self._heard_s = self._means.wheel.now_s
         if self._tab is not None:
             self._tab.provider = route.provider.name
+            if not self._call.arrival.asked_s:
+                self._call.arrival.asked_s = self._means.monotonic()
         request, self._request = self._request, None
         if request is None:
             body = self._body
@@ -271,12 +282,17 @@ class Relay:
         """The next bytes of the answer; the hot path of the whole program."""
         self._heard = True
         if self._at is STREAMING:
-            assert self._pipe is not None
-            out = self._pipe.feed(data)
-            if self._pipe.at is OPEN:
+            pipe = self._pipe
+            assert pipe is not None
+            counted = pipe.passed_events
+            out = pipe.feed(data)
+            self._reads += 1 + counted - pipe.passed_events
+            if pipe.at is OPEN:
                 if out:
                     self._spoke = True
                     self._outlet.write(out)
+                else:
+                    self._swallowed += 1
             else:
                 self._stream_over(out)
         elif self._at is HOLDING:
@@ -374,12 +390,19 @@ class Relay:
         let the prompt go."""
         self._at = STREAMING
         self._spoke = True
+        self._heard_s = self._spoke_s = self._means.wheel.now_s
+        if self._pipe is not None:
+            self._reads = -self._pipe.passed_events
+        self._note_first_byte()
         if self._call.session:
             self._remember()
-        if self._tab is not None:
-            self._tab.first_byte(self._means.monotonic())
         self._body = None
         self._call.arrival.body = b""
+
+    def _note_first_byte(self) -> None:
+        if self._tab is not None:
+            now_s = self._call.arrival.first_byte_s = self._means.monotonic()
+            self._tab.first_byte(now_s)
 
     def _remember(self) -> None:
         """Whoever answers has the prompt cached."""
@@ -460,8 +483,8 @@ class Relay:
             self._repeated = True
             self._again()
             return
+        self._note_first_byte()
         if self._tab is not None:
-            self._tab.first_byte(self._means.monotonic())
             if self._call.session:
                 self._remember()
         else:
@@ -516,6 +539,7 @@ class Relay:
     def client_full(self) -> None:
         """Let the provider wait until the client has read."""
         self._paused = True
+        self._means.metrics.streams.stalls_of_clients += 1
         if self._connection is not None:
             self._connection.pause()
 
@@ -552,10 +576,10 @@ class Relay:
             self._heard = self._spoke = True
         if self._heard:
             self._heard = False
-            self._heard_s = now_s
+            self._end_silence_in(now_s)
         if self._spoke:
             self._spoke = False
-            self._spoke_s = now_s
+            self._end_silence_out(now_s)
         if self._paused:
             return  # the client holds everything up, not the provider
         if now_s - self._heard_s > self._bound():
@@ -575,8 +599,25 @@ class Relay:
                     self._spoke = False
                 self._outlet.write(early + (begun or PING))
         elif now_s - self._spoke_s >= patience.ping_after_s:
-            self._spoke_s = now_s
+            self._end_silence_out(now_s)
             self._outlet.write(PING)
+
+    def _end_silence_in(self, now_s: float) -> None:
+        """The provider was heard since the last tick."""
+        silence_s = now_s - self._heard_s
+        self._heard_s = now_s
+        if self._at is STREAMING:
+            if silence_s > self._silence_in_s:
+                self._silence_in_s = silence_s
+            if silence_s >= STALL_S:
+                self._means.metrics.streams.stalls_of_providers += 1
+
+    def _end_silence_out(self, now_s: float) -> None:
+        """The client was told something since the last tick."""
+        silence_s = now_s - self._spoke_s
+        self._spoke_s = now_s
+        if silence_s > self._silence_out_s and self._at is STREAMING:
+            self._silence_out_s = silence_s
 
     def _bound(self) -> float:
         patience = self._means.patience
@@ -646,8 +687,11 @@ class Relay:
     ) -> None:
         """The one place where a call ends: written down first, then its last bytes are sent."""
         assert self._at is not ENDED, "a call ends once"
-        self._at = ENDED
         means = self._means
+        now_s = means.monotonic()
+        if self._at is STREAMING:
+            self._note_flow(now_s)
+        self._at = ENDED
         means.wheel.unwatch(self)
         means.metrics.open_streams -= 1
         self._last = last
@@ -661,7 +705,7 @@ class Relay:
         entry = self._tab.close(
             outcome,
             usage,
-            means.monotonic(),
+            now_s,
             status=status,
             error_type=error_type,
             stop_reason=stop_reason,
@@ -672,10 +716,30 @@ class Relay:
             means.counting.observe(self._call, usage)
         self._ticket.settle(entry.credits, entry.tokens)
         means.metrics.generation(entry)
+        means.metrics.split(self._call.arrival, now_s)
         if refusal is None:
             means.books.record(entry, self._say_last)
         else:
             means.books.record(entry, lambda: self._say_last(refusal))
+
+    def _note_flow(self, now_s: float) -> None:
+        """How evenly the stream flowed, now that it is over."""
+        pipe, began_s = self._pipe, self._call.arrival.first_byte_s
+        if pipe is None or not began_s:
+            return
+        streams = self._means.metrics.streams
+        # Up to the last tick at least nothing more had come or gone.
+        tick_s = self._means.wheel.now_s
+        if not self._paused:
+            self._end_silence_in(tick_s)
+        self._end_silence_out(tick_s)
+        streams.silence_in.fresh.append(self._silence_in_s)
+        streams.silence_out.fresh.append(self._silence_out_s)
+        reads = self._reads + pipe.passed_events
+        if reads > 0:
+            streams.gap_in.fresh.append((now_s - began_s) / reads)
+        if reads > self._swallowed:
+            streams.gap_out.fresh.append((now_s - began_s) / (reads - self._swallowed))
 
     def _say_last(self, refusal: Fault | None = None) -> None:
         if self._outcome is CLIENT_GONE or self._outlet.gone:

@@ -20,6 +20,7 @@ def begun_now(means: Means, call: Call, body: bytes = b"") -> Arrival:
         body=body,
         received_ms=int(means.wall() * 1000),
         clock_s=means.monotonic(),
+        admitted_s=0.0,
     )
 
 

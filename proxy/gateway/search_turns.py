@@ -196,7 +196,7 @@ class SearchTurns:
                 self._ask_again(body), "ask for credits of a further turn"
             )
         else:
-            arrival = msgspec.structs.replace(self._call.arrival, body=body.raw)
+            arrival = msgspec.structs.replace(self._call.arrival, body=body.raw, admitted_s=0.0)
             self._turn(body, ticket, arrival)
 
     async def _ask_again(self, body: Body) -> None:

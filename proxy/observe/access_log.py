@@ -39,6 +39,8 @@ class AccessLog:
         self._as_json = as_json
         self._lines: list[Line] = []
         self._left_out = 0
+        self.dropped = 0
+        """Lines left out since the start."""
 
     def note(self, line: Line) -> None:
         """Keep one line for the next flush."""
@@ -46,6 +48,7 @@ class AccessLog:
             self._lines.append(line)
         else:
             self._left_out += 1
+            self.dropped += 1
 
     def flush(self) -> None:
         """Write what waits, in one go."""

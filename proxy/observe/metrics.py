@@ -1,77 +1,91 @@
-"""What is counted while requests pass: plain integers, read only when somebody asks.
+"""What is counted while requests pass: plain figures, read only when somebody asks.
 
-The hot path adds to attributes and small dicts; `exposition` makes Prometheus text of them at a
-scrape, through prometheus_client's own families. Several workers on one port each keep a `Metrics`;
-`export` and `merged` let the one that is asked answer for all (see `observe/workers.py`).
+The hot path adds to attributes, small dicts and lists; `observe/exposition.py` makes Prometheus
+text of them at a scrape. Several workers on one port each keep a `Metrics`; `export` and `merged`
+let the one that is asked answer for all (see `observe/workers.py`).
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
+from proxy.domain.call import Arrival
 from proxy.domain.entry import Entry
+from proxy.observe.histogram import (
+    FirstTokenSeconds,
+    GapSeconds,
+    Histogram,
+    LagSeconds,
+    ReplySeconds,
+    SilenceSeconds,
+    StageSeconds,
+    TokenCounts,
+    TokenSeconds,
+)
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-
-
-class Histogram(msgspec.Struct):
-    """Counts per bucket of `SECONDS`, the last for everything longer."""
-
-    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(SECONDS) + 1))
-    total_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        if len(self.counts) != len(SECONDS) + 1:
-            raise ValueError("a histogram of other buckets")
-
-    def observe(self, seconds: float) -> None:
-        """One more measurement."""
-        self.counts[bisect_left(SECONDS, seconds)] += 1
-        self.total_s += seconds
-
-    def add(self, other: "Histogram") -> None:
-        """All measurements of another."""
-        self.counts = [
-            mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)
-        ]
-        self.total_s += other.total_s
+STALL_S = 5.0
+"""A silence inside a stream that is counted as a stall."""
+_LEAST = frozenset(("journal_healthy",))
+"""Of all workers the worst one is shown, not the sum."""
 
 
-class ModelCounts(msgspec.Struct):
-    """What went to one model. Outcomes are those of the ledger."""
+class ModelCounts(msgspec.Struct, omit_defaults=True):
+    """What went to one model at one provider. `durations` are parted by the ledger's outcomes."""
 
-    outcomes: dict[str, int] = {}
+    durations: dict[str, ReplySeconds] = {}
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     attempts: int = 0
-    first_byte: Histogram = msgspec.field(default_factory=Histogram)
-    total: Histogram = msgspec.field(default_factory=Histogram)
-
-    def add(self, other: "ModelCounts") -> None:
-        """All counts of another."""
-        for outcome, count in other.outcomes.items():
-            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
-        self.input_tokens += other.input_tokens
-        self.output_tokens += other.output_tokens
-        self.cache_read_tokens += other.cache_read_tokens
-        self.cache_write_tokens += other.cache_write_tokens
-        self.attempts += other.attempts
-        self.first_byte.add(other.first_byte)
-        self.total.add(other.total)
+    first_token: FirstTokenSeconds = msgspec.field(default_factory=FirstTokenSeconds)
+    per_token: TokenSeconds = msgspec.field(default_factory=TokenSeconds)
+    tokens_in: TokenCounts = msgspec.field(default_factory=TokenCounts)
+    tokens_out: TokenCounts = msgspec.field(default_factory=TokenCounts)
 
 
-class Metrics(msgspec.Struct):
-    """All counts of one process. `models` is bounded by the catalogue, `replies` by route names
-    and statuses."""
+class Stages(msgspec.Struct, omit_defaults=True):
+    """Where the time of calls goes, in the order they pass."""
+
+    auth: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """Who asks: from memory, or storage is asked."""
+    resolve: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """The head of the body read, its model found."""
+    limits: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """Admitted: from memory, or other workers are asked."""
+    translate: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """The request in the provider's language, where that is another."""
+    connect: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """Until a connection is at hand for the first attempt."""
+    first_byte: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """Until the provider begins to answer, further attempts included."""
+    relay: StageSeconds = msgspec.field(default_factory=StageSeconds)
+    """From the first byte to the last."""
+
+
+class Streams(msgspec.Struct, omit_defaults=True):
+    """How evenly streams flow: in from providers, out to clients."""
+
+    gap_in: GapSeconds = msgspec.field(default_factory=GapSeconds)
+    gap_out: GapSeconds = msgspec.field(default_factory=GapSeconds)
+    silence_in: SilenceSeconds = msgspec.field(default_factory=SilenceSeconds)
+    silence_out: SilenceSeconds = msgspec.field(default_factory=SilenceSeconds)
+    stalls_of_providers: int = 0
+    """Silences of `STALL_S` and more."""
+    stalls_of_clients: int = 0
+    """How often a provider had to wait because its client did not read."""
+
+
+class Metrics(msgspec.Struct, omit_defaults=True):
+    """All figures of one process. `models` is bounded by the catalogue, `replies` by route names
+    and statuses, `pools` by the providers."""
 
     models: dict[str, ModelCounts] = {}
+    """By model and provider, parted by a tab."""
+    stages: Stages = msgspec.field(default_factory=Stages)
+    streams: Streams = msgspec.field(default_factory=Streams)
+    loop_lag: LagSeconds = msgspec.field(default_factory=LagSeconds)
     replies: dict[str, int] = {}
     """Replies by `route status`."""
     refusals: dict[str, int] = {}
@@ -92,8 +106,12 @@ class Metrics(msgspec.Struct):
     stale_retries: int = 0
     open_connections: int = 0
     open_streams: int = 0
-    upstream_connections: int = 0
-    upstream_waiting: int = 0
+    pools: dict[str, int] = {}
+    """Connections by origin and state (`busy`, `idle`, `connecting`), parted by a tab."""
+    pools_waiting: dict[str, int] = {}
+    """Calls that wait for a connection, by origin."""
+    connects: dict[str, int] = {}
+    """Connections ever begun, by origin and result (`opened`, `failed`), parted by a tab."""
     limit_questions: int = 0
     """Requests that waited until the other workers had been asked."""
     limit_blind: int = 0
@@ -101,26 +119,67 @@ class Metrics(msgspec.Struct):
     limit_tickets_expired: int = 0
     journal_lost: int = 0
     journal_healthy: int = 1
+    journal_rows: int = 0
+    journal_rejected: int = 0
+    refusals_dropped: int = 0
+    spool_bytes: int = 0
+    spool_limit_bytes: int = 0
+    log_lines_dropped: int = 0
+    workers: int = 1
+    draining: int = 0
+    resident_bytes: int = 0
+    cpu_seconds: float = 0.0
 
-    def model(self, model_id: str) -> ModelCounts:
-        """The counts of one model."""
-        counts = self.models.get(model_id)
+    def model(self, model_id: str, provider: str) -> ModelCounts:
+        """The counts of one model at one provider."""
+        key = f"{model_id}\t{provider}"
+        counts = self.models.get(key)
         if counts is None:
-            counts = self.models[model_id] = ModelCounts()
+            counts = self.models[key] = ModelCounts()
         return counts
 
     def generation(self, entry: Entry) -> None:
         """One generation ended."""
-        counts = self.model(entry.model)
-        counts.outcomes[entry.outcome] = counts.outcomes.get(entry.outcome, 0) + 1
+        counts = self.model(entry.model, entry.provider)
+        total_s = entry.total_ms / 1000
+        durations = counts.durations.get(entry.outcome)
+        if durations is None:
+            durations = counts.durations[str(entry.outcome)] = ReplySeconds()
+        durations.fresh.append(total_s)
+        written = entry.output_tokens
+        cached = entry.cache_write_5m_tokens + entry.cache_write_1h_tokens
         counts.attempts += entry.attempts
         counts.input_tokens += entry.input_tokens
-        counts.output_tokens += entry.output_tokens
+        counts.output_tokens += written
         counts.cache_read_tokens += entry.cache_read_tokens
-        counts.cache_write_tokens += entry.cache_write_5m_tokens + entry.cache_write_1h_tokens
-        counts.total.observe(entry.total_ms / 1000)
+        counts.cache_write_tokens += cached
+        # By OpenTelemetry's rule cached tokens are input, too.
+        counts.tokens_in.fresh.append(entry.input_tokens + entry.cache_read_tokens + cached)
+        counts.tokens_out.fresh.append(written)
         if entry.first_byte_ms is not None:
-            counts.first_byte.observe(entry.first_byte_ms / 1000)
+            first_s = entry.first_byte_ms / 1000
+            counts.first_token.fresh.append(first_s)
+            if written > 1 and entry.streamed:
+                counts.per_token.fresh.append((total_s - first_s) / (written - 1))
+
+    def split(self, arrival: Arrival, ended_s: float) -> None:
+        """The times of one call that ended at `ended_s` (monotonic). A stage it did not come to has
+        none, and so have the earlier ones of a further turn of a search."""
+        stages = self.stages
+        asked_s, first_s = arrival.asked_s, arrival.first_byte_s
+        if arrival.admitted_s:
+            stages.auth.fresh.append(arrival.known_s - arrival.clock_s)
+            stages.resolve.fresh.append(arrival.resolved_s - arrival.known_s)
+            stages.limits.fresh.append(arrival.admitted_s - arrival.resolved_s)
+            ready_s = arrival.admitted_s
+            if arrival.translated_s:
+                stages.translate.fresh.append(arrival.translated_s - ready_s)
+                ready_s = arrival.translated_s
+            if asked_s:
+                stages.connect.fresh.append(asked_s - ready_s)
+        if first_s:
+            stages.first_byte.fresh.append(first_s - asked_s)
+            stages.relay.fresh.append(ended_s - first_s)
 
     def reply(self, route: str, status: int) -> None:
         """One reply went out."""
@@ -136,39 +195,18 @@ class Metrics(msgspec.Struct):
         """One request was refused."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
+    def fold(self) -> None:
+        """Count what was measured since the last time."""
+        _fold(self)
+
     def add(self, other: "Metrics") -> None:
-        """All counts of another process."""
-        for model_id, counts in other.models.items():
-            self.model(model_id).add(counts)
-        for key, count in other.replies.items():
-            self.replies[key] = self.replies.get(key, 0) + count
-        for key, count in other.refusals.items():
-            self.refusals[key] = self.refusals.get(key, 0) + count
-        for key, count in other.learned.items():
-            self.learned[key] = self.learned.get(key, 0) + count
-        for key, count in other.dropped.items():
-            self.dropped[key] = self.dropped.get(key, 0) + count
-        for key, count in other.searches.items():
-            self.searches[key] = self.searches.get(key, 0) + count
-        for key, count in other.letters.items():
-            self.letters[key] = self.letters.get(key, 0) + count
-        self.searches_shared += other.searches_shared
-        self.search_service_credits += other.search_service_credits
-        self.failovers += other.failovers
-        self.stale_retries += other.stale_retries
-        self.open_connections += other.open_connections
-        self.open_streams += other.open_streams
-        self.upstream_connections += other.upstream_connections
-        self.upstream_waiting += other.upstream_waiting
-        self.limit_questions += other.limit_questions
-        self.limit_blind += other.limit_blind
-        self.limit_tickets_expired += other.limit_tickets_expired
-        self.journal_lost += other.journal_lost
-        self.journal_healthy = min(self.journal_healthy, other.journal_healthy)
+        """All figures of another process."""
+        _add(self, other)
 
 
 def export(metrics: Metrics) -> bytes:
     """All counts as bytes for another process."""
+    metrics.fold()
     return msgspec.json.encode(metrics)
 
 
@@ -183,133 +221,38 @@ def merged(own: Metrics, others: Iterable[bytes]) -> Metrics:
     return total
 
 
-def exposition(metrics: Metrics) -> bytes:
-    """Prometheus text."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(metrics))
-    return generate_latest(registry)
+def _fold(struct: msgspec.Struct) -> None:
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, Histogram):
+            value.fold()
+        elif isinstance(value, msgspec.Struct):
+            _fold(value)
+        elif isinstance(value, dict):
+            for each in value.values():
+                if isinstance(each, Histogram):
+                    each.fold()
+                elif isinstance(each, msgspec.Struct):
+                    _fold(each)
 
 
-class _Families(Collector):
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        """One family after the other."""
-        metrics = self._metrics
-        yield from _per_model(metrics)
-        replies = CounterMetricFamily(
-            "hatz_replies", "Replies by route and HTTP status.", labels=["route", "status"]
-        )
-        for key, count in metrics.replies.items():
-            replies.add_metric(key.rsplit(" ", 1), count)
-        yield replies
-        refusals = CounterMetricFamily(
-            "hatz_refusals", "Refused requests by reason.", labels=["reason"]
-        )
-        for reason, count in metrics.refusals.items():
-            refusals.add_metric([reason], count)
-        yield refusals
-        learned = GaugeMetricFamily(
-            "hatz_learned_refusals",
-            "Processes that leave out a field because a deployment refused it.",
-            labels=["provider", "model", "field"],
-        )
-        for key, count in metrics.learned.items():
-            learned.add_metric(key.split("\t", 2), count)
-        yield learned
-        dropped = CounterMetricFamily(
-            "hatz_dropped_fields",
-            "Requests from which a field was left out in translation.",
-            labels=["field"],
-        )
-        for key, count in metrics.dropped.items():
-            dropped.add_metric([key], count)
-        yield dropped
-        searches = CounterMetricFamily(
-            "hatz_web_searches", "Web searches by outcome.", labels=["outcome"]
-        )
-        for key, count in metrics.searches.items():
-            searches.add_metric([key], count)
-        yield searches
-        yield _counter(
-            "hatz_web_searches_shared", "Searches answered from memory.", metrics.searches_shared
-        )
-        yield _counter(
-            "hatz_search_service_credits",
-            "Credits the search service took.",
-            metrics.search_service_credits,
-        )
-        letters = CounterMetricFamily(
-            "hatz_letters", "Letters by what became of a try to send them.", labels=["outcome"]
-        )
-        for key, count in metrics.letters.items():
-            letters.add_metric([key], count)
-        yield letters
-        yield _counter("hatz_failovers", "Attempts moved to another deployment.", metrics.failovers)
-        yield _counter(
-            "hatz_stale_retries", "Repeats after a dead pooled connection.", metrics.stale_retries
-        )
-        yield _counter(
-            "hatz_limit_questions", "Requests that asked other workers.", metrics.limit_questions
-        )
-        yield _counter(
-            "hatz_limit_blind", "Decisions without an answer of others.", metrics.limit_blind
-        )
-        yield _counter(
-            "hatz_limit_tickets_expired",
-            "Calls whose cost was never told.",
-            metrics.limit_tickets_expired,
-        )
-        yield _counter("hatz_journal_lost", "Ledger entries lost.", metrics.journal_lost)
-        yield _gauge("hatz_open_connections", "Client connections.", metrics.open_connections)
-        yield _gauge(
-            "hatz_upstream_connections", "Connections to providers.", metrics.upstream_connections
-        )
-        yield _gauge("hatz_upstream_waiting", "Calls that wait for one.", metrics.upstream_waiting)
-        yield _gauge("hatz_open_streams", "Calls being relayed.", metrics.open_streams)
-        yield _gauge(
-            "hatz_journal_healthy", "1 while the ledger is written.", metrics.journal_healthy
-        )
+def _add(mine: msgspec.Struct, theirs: msgspec.Struct) -> None:
+    for name in mine.__struct_fields__:
+        ours, others = getattr(mine, name), getattr(theirs, name)
+        if name in _LEAST:
+            setattr(mine, name, min(ours, others))
+        else:
+            setattr(mine, name, _sum(ours, others))
 
 
-def _per_model(metrics: Metrics) -> Iterator[Metric]:
-    generations = CounterMetricFamily(
-        "hatz_generations", "Generations by model and outcome.", labels=["model", "outcome"]
-    )
-    tokens = CounterMetricFamily("hatz_tokens", "Tokens by model.", labels=["model", "kind"])
-    attempts = CounterMetricFamily("hatz_attempts", "Attempts at providers.", labels=["model"])
-    first_byte = HistogramMetricFamily(
-        "hatz_first_byte_seconds", "Arrival to first reply byte.", labels=["model"]
-    )
-    total = HistogramMetricFamily(
-        "hatz_generation_seconds", "Arrival to the end of the reply.", labels=["model"]
-    )
-    for model_id, counts in metrics.models.items():
-        for outcome, count in counts.outcomes.items():
-            generations.add_metric([model_id, outcome], count)
-        tokens.add_metric([model_id, "input"], counts.input_tokens)
-        tokens.add_metric([model_id, "output"], counts.output_tokens)
-        tokens.add_metric([model_id, "cache_read"], counts.cache_read_tokens)
-        tokens.add_metric([model_id, "cache_write"], counts.cache_write_tokens)
-        attempts.add_metric([model_id], counts.attempts)
-        for family, histogram in ((first_byte, counts.first_byte), (total, counts.total)):
-            family.add_metric([model_id], _buckets(histogram), histogram.total_s)
-    yield from (generations, tokens, attempts, first_byte, total)
-
-
-def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    running = 0
-    buckets: list[tuple[str, float]] = []
-    for bound, count in zip((*map(str, SECONDS), "+Inf"), histogram.counts, strict=True):
-        running += count
-        buckets.append((bound, running))
-    return buckets
-
-
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(name, text, value=value)
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, text, value=value)
+def _sum(ours: Any, others: Any) -> Any:
+    if isinstance(ours, Histogram):
+        ours.add(others)
+    elif isinstance(ours, msgspec.Struct):
+        _add(ours, others)
+    elif isinstance(ours, dict):
+        for key, value in others.items():
+            ours[key] = _sum(ours[key], value) if key in ours else value
+    else:
+        return ours + others
+    return ours

@@ -23,7 +23,7 @@ from proxy.observe.access_log import Line
 from proxy.server.front import Front
 from proxy.server.office import HandlesHttp
 from proxy.server.outlet import LaneOutlet
-from proxy.server.refusal import whole_refusal
+from proxy.server.refusal import refusal_reason, whole_refusal
 from proxy.sockets.direct import DirectWriter
 from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
@@ -434,6 +434,7 @@ class Door(asyncio.Protocol):
         is_gateway = head is None or head.path.startswith(_BASE)
         self.transport.write(whole_refusal(fault, request_id, anthropic=is_gateway))
         front.metrics.reply("door", fault.status)
+        front.metrics.refusal(refusal_reason(fault))
         if front.access_log.wanted:
             method = head.method.decode("ascii", "replace") if head is not None else "-"
             path = head.path.decode("ascii", "replace")[:500] if head is not None else "-"

@@ -12,7 +12,13 @@ from proxy.domain.ids import is_request_id
 from proxy.observe.access_log import CLIENT_CHARS_MAX, Line
 from proxy.server.front import Front
 from proxy.server.office import Handler
-from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers, rest_body
+from proxy.server.refusal import (
+    anthropic_body,
+    log_refusal,
+    refusal_headers,
+    refusal_reason,
+    rest_body,
+)
 
 _LOG = logging.getLogger("proxy.office")
 GATEWAY_BASE = "/v1/anthropic"
@@ -38,9 +44,9 @@ class Envelope:
         try:
             response = await handler(request)
         except Fault as fault:
-            response = _refused(request, fault, request_id)
+            response = self._refused(request, fault, request_id)
         except web.HTTPException as refusal:
-            response = _refused(request, _as_fault(request, refusal), request_id)
+            response = self._refused(request, _as_fault(request, refusal), request_id)
             if "allow" in refusal.headers:  # RFC 9110 section 15.5.6 asks for it with a 405
                 response.headers["allow"] = _allowed(refusal)
         except Exception as problem:  # noqa: BLE001 - the last catch: a bug must become a 500
@@ -52,13 +58,23 @@ class Envelope:
                 "The gateway failed. Tell its operator the request id.",
                 source=Source.HOUSE,
             )
-            response = _refused(request, bug, request_id)
+            response = self._refused(request, bug, request_id)
         response.headers["request-id"] = request_id
         response.headers["x-request-id"] = request_id
         if front.draining and not response.prepared:
             response.force_close()
         if request.path not in _UNLOGGED:
             self._note(request, response, request_id, began_s)
+        return response
+
+    def _refused(self, request: web.Request, fault: Fault, request_id: str) -> web.Response:
+        log_refusal(fault, request_id)
+        self.front.metrics.refusal(refusal_reason(fault))
+        is_gateway = request.path.startswith(GATEWAY_BASE)
+        body = (anthropic_body if is_gateway else rest_body)(fault, request_id)
+        response = web.Response(body=body, status=fault.status, content_type="application/json")
+        for name, value in refusal_headers(fault):
+            response.headers[name] = value
         return response
 
     def _note(
@@ -86,16 +102,6 @@ class Envelope:
 def _text(value: str) -> str:
     """aiohttp keeps bytes that are no UTF-8 as surrogates, which no JSON can hold."""
     return value.encode("utf-8", "replace").decode()
-
-
-def _refused(request: web.Request, fault: Fault, request_id: str) -> web.Response:
-    log_refusal(fault, request_id)
-    is_gateway = request.path.startswith(GATEWAY_BASE)
-    body = (anthropic_body if is_gateway else rest_body)(fault, request_id)
-    response = web.Response(body=body, status=fault.status, content_type="application/json")
-    for name, value in refusal_headers(fault):
-        response.headers[name] = value
-    return response
 
 
 def _as_fault(request: web.Request, refusal: web.HTTPException) -> Fault:

@@ -16,7 +16,12 @@ from proxy.gateway.outlet import Reader
 from proxy.ledger.client_label import client_of
 from proxy.observe.access_log import Line
 from proxy.server.front import Front
-from proxy.server.refusal import anthropic_body, log_refusal, refusal_headers
+from proxy.server.refusal import (
+    anthropic_body,
+    log_refusal,
+    refusal_headers,
+    refusal_reason,
+)
 from proxy.wire.http import status_line
 
 FAILED_REST_S = 2.0
@@ -103,8 +108,7 @@ class LaneOutlet:
         """An error with its own status."""
         request_id = self._arrival.request_id
         log_refusal(fault, request_id)
-        if fault.reason:
-            self._front.metrics.refusal(fault.reason)
+        self._front.metrics.refusal(refusal_reason(fault))
         self._status = fault.status
         extra = b"".join(
             [f"{name}: {value}\r\n".encode() for name, value in refusal_headers(fault)]

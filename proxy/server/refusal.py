@@ -27,6 +27,11 @@ def refusal_headers(fault: Fault) -> list[tuple[str, str]]:
     return headers
 
 
+def refusal_reason(fault: Fault) -> str:
+    """What a refusal is counted as; of a bounded number of words."""
+    return fault.reason or fault.kind.name.lower()
+
+
 def anthropic_body(fault: Fault, request_id: str) -> bytes:
     """The body for paths under `/v1/anthropic`."""
     return error_body(fault, request_id)

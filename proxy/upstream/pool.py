@@ -67,6 +67,9 @@ class Pool:
         self._connecting = 0
         self._waiting: deque[Taker] = deque()
         self._closing = False
+        self.opened = 0
+        self.failed = 0
+        """Connections ever made, and tries that made none."""
 
     def lease(self, taker: Taker) -> Connection | None:
         """A free connection at once, or None and a call of the taker later.
@@ -129,6 +132,16 @@ class Pool:
         return len(self._all)
 
     @property
+    def idle_count(self) -> int:
+        """Those of them that nobody uses."""
+        return len(self._free)
+
+    @property
+    def connecting_count(self) -> int:
+        """Connections on their way."""
+        return self._connecting
+
+    @property
     def waiting_count(self) -> int:
         """Requests that wait for a connection."""
         return len(self._waiting)
@@ -155,9 +168,12 @@ class Pool:
         finally:
             self._connecting -= 1
         if connection is not None:
+            self.opened += 1
             self._all.add(connection)
             self._freed(connection)
-        elif self._waiting and fault is not None:
+            return
+        self.failed += 1
+        if self._waiting and fault is not None:
             self._waiting.popleft().lease_failed(fault)
             self._connect_more()
 

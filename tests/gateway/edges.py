@@ -331,7 +331,7 @@ class Client:
 
 
 class Scene:
-    """A relay between edges, at second 0."""
+    """A relay between edges, at second 0 if not told otherwise."""
 
     def __init__(
         self,
@@ -342,8 +342,9 @@ class Scene:
         at_hand: bool = True,
         overfull: tuple[int, ...] = (),
         patience: Patience = PATIENCE,
+        now_s: float = 0.0,
     ) -> None:
-        self.now_s = 0.0
+        self.now_s = now_s
         self.wheel = Wheel(lambda: self.now_s)
         self.metrics = Metrics()
         self.books = Books()
@@ -357,7 +358,7 @@ class Scene:
             b"true" if streamed else b"false"
         )
         arrival = Arrival(
-            errand, "req_1", b"/v1/anthropic/v1/messages", b"", Headers(), raw, 1_000, 0.0
+            errand, "req_1", b"/v1/anthropic/v1/messages", b"", Headers(), raw, 1_000, now_s
         )
         self.call = Call(
             arrival, CALLER, MODEL, "haiku", "alias", streamed and errand is Errand.MESSAGE

@@ -90,7 +90,7 @@ def test_a_model_switched_off_is_gone_soon_and_back_soon(gateway: GatewayProcess
 def test_whichever_is_asked_counts_for_all(gateway: GatewayProcess) -> None:
     def completed() -> int:
         text = gateway.ask("GET", "/metrics").body.decode()
-        sought = f'hatz_generations_total{{model="{MODEL}",outcome="completed"}} '
+        sought = f'hatz_generations_total{{model="{MODEL}",outcome="completed",provider="kit"}} '
         lines = [line for line in text.splitlines() if line.startswith(sought)]
         return int(float(lines[0].removeprefix(sought))) if lines else 0
 

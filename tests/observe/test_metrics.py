@@ -3,8 +3,11 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.domain.call import Arrival, Errand, Headers
 from proxy.domain.entry import Entry, Outcome
-from proxy.observe.metrics import SECONDS, Histogram, Metrics, export, exposition, merged
+from proxy.observe.exposition import exposition
+from proxy.observe.histogram import FirstTokenSeconds
+from proxy.observe.metrics import Metrics, export, merged
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -16,11 +19,13 @@ def entry(
     first_byte_ms: int | None = 40,
     total_ms: int = 900,
     attempts: int = 1,
+    streamed: bool = False,
 ) -> Entry:
     return Entry(
         "ev_1", "req_1", 1, 2, "t", "u", "general_user", "key_1", model, model, "exact", outcome,
         200, input_tokens=10, output_tokens=20, cache_read_tokens=3, cache_write_5m_tokens=4,
         cache_write_1h_tokens=5, first_byte_ms=first_byte_ms, total_ms=total_ms, attempts=attempts,
+        streamed=streamed, provider="p",
     )  # fmt: skip
 
 
@@ -39,20 +44,93 @@ def value(found: dict[Sample, float], name: str, **labels: str) -> float:
     return found[name, frozenset(labels.items())]
 
 
+OF_M = {
+    "gen_ai_operation_name": "chat",
+    "gen_ai_provider_name": "p",
+    "gen_ai_request_model": "m",
+}
+
+
 def test_a_generation_is_counted_with_its_tokens_and_times() -> None:
     metrics = Metrics()
     metrics.generation(entry(attempts=2))
     metrics.generation(entry(outcome=Outcome.CLIENT_GONE, first_byte_ms=None, total_ms=2_000))
     found = samples(metrics)
-    assert value(found, "hatz_generations_total", model="m", outcome="completed") == 1
-    assert value(found, "hatz_generations_total", model="m", outcome="client_gone") == 1
-    assert value(found, "hatz_attempts_total", model="m") == 3
+    where = {"model": "m", "provider": "p"}
+    assert value(found, "hatz_generations_total", **where, outcome="completed") == 1
+    assert value(found, "hatz_generations_total", **where, outcome="client_gone") == 1
+    assert value(found, "hatz_attempts_total", **where) == 3
     for kind, tokens in {"input": 20, "output": 40, "cache_read": 6, "cache_write": 18}.items():
-        assert value(found, "hatz_tokens_total", model="m", kind=kind) == tokens
+        assert value(found, "hatz_tokens_total", **where, kind=kind) == tokens
     # Who left before the first byte has no time to it.
-    assert value(found, "hatz_first_byte_seconds_count", model="m") == 1
-    assert value(found, "hatz_generation_seconds_count", model="m") == 2
-    assert value(found, "hatz_generation_seconds_sum", model="m") == pytest.approx(2.9)
+    assert value(found, "gen_ai_server_time_to_first_token_seconds_count", **OF_M) == 1
+    duration = "gen_ai_server_request_duration_seconds"
+    assert value(found, f"{duration}_sum", **OF_M, error_type="") == pytest.approx(0.9)
+    assert value(found, f"{duration}_sum", **OF_M, error_type="client_gone") == pytest.approx(2)
+    usage = "gen_ai_client_token_usage"
+    assert value(found, f"{usage}_sum", **OF_M, gen_ai_token_type="input") == 2 * (10 + 3 + 4 + 5)
+    assert value(found, f"{usage}_bucket", **OF_M, gen_ai_token_type="output", le="64") == 2
+    assert value(found, f"{usage}_bucket", **OF_M, gen_ai_token_type="output", le="16") == 0
+
+
+def test_the_time_per_token_is_of_streams_and_without_the_wait_for_the_first() -> None:
+    metrics = Metrics()
+    metrics.generation(entry(first_byte_ms=500, total_ms=2_400, streamed=True))
+    metrics.generation(entry(first_byte_ms=500, total_ms=2_400))
+    name = "gen_ai_server_time_per_output_token_seconds"
+    found = samples(metrics)
+    assert value(found, f"{name}_count", **OF_M) == 1
+    assert value(found, f"{name}_sum", **OF_M) == pytest.approx(1.9 / 19)
+
+
+def arrival(**noted: float) -> Arrival:
+    return Arrival(Errand.MESSAGE, "r", b"/", b"", Headers(), b"", 0, 100.0, **noted)
+
+
+def stages_of(metrics: Metrics) -> dict[str, tuple[float, float]]:
+    """Count and sum by stage."""
+    found = samples(metrics)
+    return {
+        stage: (
+            value(found, "hatz_stage_seconds_count", stage=stage),
+            value(found, "hatz_stage_seconds_sum", stage=stage),
+        )
+        for stage in ("auth", "resolve", "limits", "translate", "connect", "first_byte", "relay")
+    }
+
+
+def test_the_time_of_a_call_is_split_without_a_rest() -> None:
+    metrics = Metrics()
+    noted = arrival(
+        known_s=101.0, resolved_s=103.0, admitted_s=106.0, translated_s=110.0, asked_s=115.0,
+        first_byte_s=121.0,
+    )  # fmt: skip
+    metrics.split(noted, 128.0)
+    split = stages_of(metrics)
+    assert split == {
+        "auth": (1, 1), "resolve": (1, 2), "limits": (1, 3), "translate": (1, 4), "connect": (1, 5),
+        "first_byte": (1, 6), "relay": (1, 7),
+    }  # fmt: skip
+    assert sum(seconds for _, seconds in split.values()) == 128.0 - noted.clock_s
+
+
+def test_a_stage_a_call_did_not_come_to_is_not_counted() -> None:
+    metrics = Metrics()
+    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0), 110.0)
+    split = stages_of(metrics)
+    assert [stage for stage, (count, _) in split.items() if count] == ["auth", "resolve", "limits"]
+    # Without a translation the wait for a connection begins where the call was admitted.
+    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0, asked_s=105.0), 110.0)
+    assert stages_of(metrics)["connect"] == (1, 3)
+
+
+def test_a_further_turn_counts_from_its_being_asked() -> None:
+    metrics = Metrics()
+    metrics.split(arrival(asked_s=105.0, first_byte_s=106.0), 110.0)
+    split = stages_of(metrics)
+    assert split["first_byte"] == (1, 1)
+    assert split["relay"] == (1, 4)
+    assert split["auth"][0] == split["connect"][0] == 0
 
 
 def test_buckets_are_cumulative_and_the_last_holds_all() -> None:
@@ -63,12 +141,12 @@ def test_buckets_are_cumulative_and_the_last_holds_all() -> None:
     buckets = {
         dict(labels)["le"]: count
         for (name, labels), count in found.items()
-        if name == "hatz_first_byte_seconds_bucket"
+        if name == "gen_ai_server_time_to_first_token_seconds_bucket"
     }
-    assert list(map(float, buckets)) == [*SECONDS, float("inf")]
+    assert list(map(float, buckets)) == [*FirstTokenSeconds.bounds, float("inf")]
     # A bound belongs to its bucket: 5 ms are not over 5 ms.
     assert (buckets["0.005"], buckets["0.01"], buckets["0.5"]) == (2, 3, 3)
-    assert (buckets["1"], buckets["600"], buckets["+Inf"]) == (4, 4, 5)
+    assert (buckets["1.0"], buckets["300.0"], buckets["+Inf"]) == (4, 4, 5)
     assert list(buckets.values()) == sorted(buckets.values())
 
 
@@ -91,7 +169,7 @@ def test_labels_with_strange_characters_come_back_as_they_were() -> None:
     metrics.generation(entry(model=name))
     metrics.refusal(name)
     found = samples(metrics)
-    assert value(found, "hatz_attempts_total", model=name) == 1
+    assert value(found, "hatz_attempts_total", model=name, provider="p") == 1
     assert value(found, "hatz_refusals_total", reason=name) == 1
 
 
@@ -101,7 +179,7 @@ def test_every_family_says_what_it_is() -> None:
     families = list(text_string_to_metric_families(exposition(metrics).decode()))
     assert len(families) > 10
     for family in families:
-        assert family.name.startswith("hatz_")
+        assert family.name.startswith(("hatz_", "gen_ai_"))
         assert family.documentation
         assert family.type in ("counter", "gauge", "histogram")
 
@@ -117,6 +195,9 @@ def test_an_idle_gateway_has_its_gauges() -> None:
 def busy() -> Metrics:
     metrics = Metrics(failovers=1, stale_retries=2, open_connections=3, open_streams=4)
     metrics.journal_lost = 5
+    metrics.pools["https://x\tbusy"] = 2
+    metrics.streams.gap_in.fresh.append(0.02)
+    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0), 110.0)
     metrics.generation(entry("a"))
     metrics.generation(entry("b", Outcome.PARTIAL))
     metrics.reply("messages", 200)
@@ -130,10 +211,17 @@ def test_the_workers_counts_are_added_up() -> None:
     other.journal_healthy = 0
     total = merged(own, [export(other), export(Metrics())])
     found = samples(total)
-    assert value(found, "hatz_generations_total", model="a", outcome="completed") == 2
-    assert value(found, "hatz_generations_total", model="only there", outcome="completed") == 1
-    assert value(found, "hatz_first_byte_seconds_count", model="b") == 2
-    assert value(found, "hatz_first_byte_seconds_bucket", model="b", le="0.05") == 2
+    assert value(found, "hatz_generations_total", model="a", provider="p", outcome="completed") == 2
+    there = {"model": "only there", "provider": "p", "outcome": "completed"}
+    assert value(found, "hatz_generations_total", **there) == 1
+    of_b = OF_M | {"gen_ai_request_model": "b"}
+    assert value(found, "gen_ai_server_time_to_first_token_seconds_count", **of_b) == 2
+    assert value(found, "gen_ai_server_time_to_first_token_seconds_bucket", **of_b, le="0.04") == 2
+    assert value(found, "hatz_stage_seconds_count", stage="auth") == 2
+    assert value(found, "hatz_stream_gap_seconds_count", direction="in") == 2
+    connections = {"origin": "https://x", "state": "busy"}
+    assert value(found, "hatz_upstream_connections", **connections) == 4
+    assert value(found, "hatz_workers") == 3
     assert value(found, "hatz_replies_total", route="messages", status="200") == 2
     assert value(found, "hatz_refusals_total", reason="burst_limit") == 2
     assert value(found, "hatz_failovers_total") == 2
@@ -159,7 +247,7 @@ BROKEN = [
     b'{"models":\xff',
     b'{"models":{"m":{"attempts":"many"}}}',
     pytest.param(
-        b'{"models":{"a":{"total":{"counts":[1,2,3],"total_s":1.0}}}}',
+        b'{"models":{"a\\tp":{"first_token":{"counts":[1,2,3],"total":1.0}}}}',
         id="other buckets",
     ),
 ]
@@ -169,15 +257,6 @@ BROKEN = [
 def test_what_another_release_wrote_is_left_out(exported: bytes) -> None:
     own = busy()
     assert export(merged(own, [exported])) == export(own)
-
-
-def test_a_histogram_counts_what_it_is_given() -> None:
-    histogram = Histogram()
-    histogram.observe(0)
-    histogram.observe(SECONDS[-1])
-    histogram.observe(SECONDS[-1] + 0.001)
-    assert (histogram.counts[0], histogram.counts[-2], histogram.counts[-1]) == (1, 1, 1)
-    assert sum(histogram.counts) == 3
 
 
 def test_letters_are_counted_by_what_became_of_them() -> None:

@@ -60,7 +60,11 @@ def test_measures_count_what_was_answered(gateway: RunningHouse, client: RawClie
     def more(name: str) -> float:
         return after.get(name, 0) - before.get(name, 0)
 
-    assert more(f'hatz_generations_total{{model="{MODEL}",outcome="completed"}}') == 1
+    of_model = f'{{model="{MODEL}",outcome="completed",provider="kit"}}'
+    assert more(f"hatz_generations_total{of_model}") == 1
+    assert more('hatz_refusals_total{reason="bad_request"}') == 2
+    assert more('hatz_refusals_total{reason="unauthenticated"}') == 1
+    assert more('hatz_refusals_total{reason="not_found"}') == 1
     assert more('hatz_replies_total{route="messages",status="200"}') == 1
     assert more('hatz_replies_total{route="messages",status="400"}') == 1
     assert more('hatz_replies_total{route="messages",status="401"}') == 1
