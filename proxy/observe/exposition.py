@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from proxy import __version__
+from proxy.domain.entry import Outcome
 from proxy.observe.histogram import Histogram
 from proxy.observe.metrics import Metrics, ModelCounts
 
@@ -169,8 +170,11 @@ def _outcomes_and_tokens(models: Iterable[tuple[str, str, ModelCounts]]) -> Iter
         "hatz_attempts", "Attempts at providers.", labels=["model", "provider"]
     )
     for model, provider, counts in models:
-        for outcome, histogram in counts.durations.items():
-            generations.add_metric([model, provider, outcome], histogram.count)
+        # All of them, also those that never were: a counter that is born at 1 shows no increase.
+        for outcome in Outcome:
+            histogram = counts.durations.get(outcome)
+            count = 0 if histogram is None else histogram.count
+            generations.add_metric([model, provider, outcome], count)
         for kind, count in (
             ("input", counts.input_tokens),
             ("output", counts.output_tokens),

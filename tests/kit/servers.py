@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis servers for tests: found on the machine, started when first asked for.
+"""Real servers for tests, PostgreSQL and Redis among them: found on the machine, started when first asked for.
 
 Each test process has its own, on free loopback ports, in a temporary folder; a random password
 guards each. `python -m tests.kit.servers` installs what is missing (Debian, as root).
@@ -32,7 +32,12 @@ ANSWER_S = 5.0
 IN_MEMORY_FREE_BYTES = 1 << 30
 HOST = "127.0.0.1"
 USER = "gateway"
-PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server"}
+PACKAGES = {
+    "postgres": "postgresql",
+    "redis-server": "redis-server",
+    "promtool": "prometheus",
+    "haproxy": "haproxy",
+}
 """Program wanted, and the Debian package that brings it."""
 
 

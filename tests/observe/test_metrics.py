@@ -59,6 +59,8 @@ def test_a_generation_is_counted_with_its_tokens_and_times() -> None:
     where = {"model": "m", "provider": "p"}
     assert value(found, "hatz_generations_total", **where, outcome="completed") == 1
     assert value(found, "hatz_generations_total", **where, outcome="client_gone") == 1
+    # Born with a figure, not with its first failure: only so an alert sees that one, too.
+    assert value(found, "hatz_generations_total", **where, outcome="house_error") == 0
     assert value(found, "hatz_attempts_total", **where) == 3
     for kind, tokens in {"input": 20, "output": 40, "cache_read": 6, "cache_write": 18}.items():
         assert value(found, "hatz_tokens_total", **where, kind=kind) == tokens
