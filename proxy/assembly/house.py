@@ -37,6 +37,7 @@ from proxy.assembly.office import office_stores
 from proxy.assembly.seals import seal_secrets
 from proxy.assembly.search import Searches
 from proxy.assembly.suppliers import Suppliers
+from proxy.assembly.traces import Spans, open_spans
 from proxy.auth.gate import Gate
 from proxy.catalog.calibration import Calibration
 from proxy.catalog.lists import ModelLists
@@ -59,6 +60,7 @@ from proxy.ledger.journal import Journal
 from proxy.observe.access_log import AccessLog
 from proxy.observe.exposition import exposition
 from proxy.observe.metrics import Metrics
+from proxy.observe.traces import Traces
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
 from proxy.server.envelope import REQUEST_ID, Envelope
@@ -339,7 +341,18 @@ class House:
             monotonic=time.monotonic,
             new_request_id=CountedIds("req", os.urandom(12)).next,
             date=date,
+            traces=self._open_traces(),
         )
+
+    def _open_traces(self) -> Traces | None:
+        """Raises Fault where the SDK is not installed."""
+        wanted = self.settings.observability
+        self._traces: Traces | None = None
+        self._spans: Spans | None = None
+        if wanted.otlp_endpoint:
+            self._spans = open_spans(wanted.otlp_endpoint, self._environ)
+            self._traces = Traces(wanted.trace_ratio, os.urandom, tells=wanted.trace_providers)
+        return self._traces
 
     async def _open_metrics_port(self) -> None:
         observability = self.settings.observability
@@ -426,8 +439,17 @@ class House:
             if self._post_office is not None:
                 self._metrics.letters = dict(self._post_office.outbox.outcomes)
             gauges.read()
+            await self._export_traces()
             if self.settings.server.workers > 1:
                 self._board.publish()
+
+    async def _export_traces(self) -> None:
+        """What is over becomes spans in another thread."""
+        if self._traces is None or self._spans is None:
+            return
+        ended = self._traces.flush()
+        if ended:
+            await asyncio.to_thread(self._spans.export, ended)
 
     async def _write_last_uses(self) -> None:
         while True:
@@ -536,5 +558,8 @@ class House:
         await self._journal.close()
         await self._desk.close()
         self._access_log.flush()
+        if self._spans is not None:
+            await self._export_traces()
+            await asyncio.to_thread(self._spans.close)
         self._board.withdraw()
         await self._storage.database.close()

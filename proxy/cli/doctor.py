@@ -7,13 +7,16 @@ told as soon as it is known; the providers, which may take seconds to answer, co
 import argparse
 import asyncio
 import os
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
+from proxy.assembly.traces import is_installed
 from proxy.cli import premises
 from proxy.cli.bedrock_visit import visit_bedrock
 from proxy.cli.finding import Finding, Level, fail, ok, warn
@@ -24,6 +27,8 @@ from proxy.cli.vertex_visit import visit_vertex
 from proxy.config.cautions import unresolved, warnings
 from proxy.config.load import ConfigProblems, load
 from proxy.config.settings import Provider, Settings
+
+COLLECTOR_TIMEOUT_S = 3.0
 
 
 def run(arguments: list[str]) -> int:
@@ -72,7 +77,7 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
     for finding in premises.journal(settings, serving=serving):
         yield finding
     yield premises.open_files(settings)
-    for finding in _not_in_this_release(settings):
+    for finding in _traces(settings):
         yield finding
     for finding in await _web_search(settings):
         yield finding
@@ -95,10 +100,23 @@ def _configuration(path: Path, settings: Settings) -> Iterator[Finding]:
         yield ok("secrets", "every reference leads to a value")
 
 
-def _not_in_this_release(settings: Settings) -> Iterator[Finding]:
-    if settings.observability.otlp_endpoint:
-        seen = "otlp_endpoint is set, but not available in this release"
-        yield warn("traces", seen, "read the counts from /metrics")
+def _traces(settings: Settings) -> Iterator[Finding]:
+    endpoint = settings.observability.otlp_endpoint
+    if not endpoint:
+        return
+    if not is_installed():
+        seen = "otlp_endpoint is set, but OpenTelemetry's SDK is not installed"
+        yield fail("traces", seen, "install `hatz-messages-gateway[otlp]`")
+        return
+    parts = urlsplit(endpoint)
+    place = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(place, timeout=COLLECTOR_TIMEOUT_S).close()
+    except OSError as problem:
+        seen = f"no collector at {endpoint}: {problem.strerror or problem}"
+        yield warn("traces", seen, "requests are served all the same; spans are dropped")
+    else:
+        yield ok("traces", f"a collector listens at {endpoint}")
 
 
 async def _web_search(settings: Settings) -> list[Finding]:

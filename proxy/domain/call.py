@@ -71,6 +71,8 @@ class Arrival(msgspec.Struct, gc=False):
     translated_s: float = 0.0
     asked_s: float = 0.0
     first_byte_s: float = 0.0
+    trace: Any = None
+    """`observe/traces.py`: the trace it belongs to, if there is one."""
 
 
 class Call(msgspec.Struct, gc=False):
@@ -79,7 +81,8 @@ class Call(msgspec.Struct, gc=False):
     The rest is for translated calls. `message_id` and `input_tokens` (an estimate, calibrated;
     `raw_tokens` before that) are what `message_start` will say; `expected`, `notes` (header
     lines for the client) and `dropped` (fields left out in silence) are written by the provider
-    with each attempt.
+    with each attempt. `onward` are header lines the provider gets of a trace, `span_id` what the
+    generation is called there.
     """
 
     arrival: Arrival
@@ -98,3 +101,5 @@ class Call(msgspec.Struct, gc=False):
     """Is it one turn of a request that does not stream? Its provider is asked to, all the same."""
     session: str = ""
     """`gateway/sessions.py`: whose prompt cache is to be found again; empty where it cannot be."""
+    onward: bytes = b""
+    span_id: int = 0

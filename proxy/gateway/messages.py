@@ -187,6 +187,8 @@ class Messages:
     ) -> None:
         """To the provider, or, for a count that nobody makes there, straight back."""
         call.arrival.admitted_s = self._means.monotonic()
+        if call.arrival.trace is not None:
+            call.arrival.trace.tell(call)
         is_count = call.arrival.errand is COUNT
         if is_count:
             routes = [each.counted_by or each for each in routes]

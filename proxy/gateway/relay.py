@@ -717,6 +717,8 @@ class Relay:
         self._ticket.settle(entry.credits, entry.tokens)
         means.metrics.generation(entry)
         means.metrics.split(self._call.arrival, now_s)
+        if self._call.arrival.trace is not None:
+            self._call.arrival.trace.generated(self._call, entry)
         if refusal is None:
             means.books.record(entry, self._say_last)
         else:

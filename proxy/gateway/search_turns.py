@@ -236,6 +236,8 @@ class SearchTurns:
         call = Call(arrival, outer.caller, outer.model, outer.asked, outer.via, True)
         call.message_id = outer.message_id
         call.is_turn = not outer.streamed
+        if arrival.trace is not None:
+            arrival.trace.tell(call)
         self._means.counting.prepare(call, body)
         if not outer.input_tokens:
             outer.input_tokens = call.input_tokens

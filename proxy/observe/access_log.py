@@ -27,6 +27,8 @@ class Line(msgspec.Struct, omit_defaults=True, gc=False):
     via: str = ""
     streamed: bool = False
     user_id: str = ""
+    trace_id: str = ""
+    """In hexadecimal, where it belongs to a trace, sampled or not."""
 
 
 class AccessLog:

@@ -64,6 +64,8 @@ class RequestWriter:
             head.append(b"?" + arrival.query)
         head.append(self._fixed)
         head.append(forwarded)
+        if call.onward:
+            head.append(call.onward)
         head.append(
             b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (arrival.request_id.encode(), size)
         )

@@ -320,6 +320,8 @@ class Door(asyncio.Protocol):
             int(front.wall() * 1000),
             front.monotonic(),
         )
+        if front.traces is not None:
+            arrival.trace = front.traces.begin(head.headers)
         self._at = IN_LANE
         self._head = None
         self._head_raw = b""

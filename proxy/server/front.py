@@ -11,6 +11,7 @@ from proxy.gateway.outlet import Outlet
 from proxy.gateway.wheel import Wheel
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics
+from proxy.observe.traces import Traces
 from proxy.server.office import Office
 
 
@@ -66,3 +67,5 @@ class Front(msgspec.Struct):
     date: DateLine
     doors: set[object] = msgspec.field(default_factory=set)
     draining: bool = False
+    traces: Traces | None = None
+    """Set where traces are wanted."""

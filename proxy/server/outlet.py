@@ -15,6 +15,7 @@ from proxy.domain.fault import Fault
 from proxy.gateway.outlet import Reader
 from proxy.ledger.client_label import client_of
 from proxy.observe.access_log import Line
+from proxy.observe.traces import Ended
 from proxy.server.front import Front
 from proxy.server.refusal import (
     anthropic_body,
@@ -227,9 +228,21 @@ class LaneOutlet:
         front.metrics.reply(
             "messages" if arrival.errand is MESSAGE else "count_tokens", self._status
         )
+        call = self._call
+        trace = arrival.trace
+        if trace is not None and trace.sampled and front.traces is not None:
+            client_of(arrival.headers)
+            ended = Ended(
+                trace,
+                arrival,
+                call,
+                status=self._status,
+                outcome=outcome,
+                ended_s=front.monotonic(),
+            )
+            front.traces.over(ended)
         if not front.access_log.wanted:
             return
-        call = self._call
         ms = round((front.monotonic() - arrival.clock_s) * 1000)
         path = arrival.path.decode("ascii", "replace")
         client_of(arrival.headers)
@@ -250,6 +263,8 @@ class LaneOutlet:
             line.via = call.via
             line.streamed = call.streamed
             line.user_id = call.caller.user_id
+        if trace is not None:
+            line.trace_id = f"{trace.trace_id:032x}"
         front.access_log.note(line)
 
 

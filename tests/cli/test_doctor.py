@@ -219,14 +219,19 @@ def test_a_secret_that_cannot_be_had_fails_and_names_the_variable(
     assert [finding.level for finding in of(found, "provider main")] == [Level.OK, Level.OK]
 
 
-def test_what_this_release_cannot_do_yet_is_a_warning(examine: Doctor) -> None:
-    config = '[server]\nport = 0\n[observability]\notlp_endpoint = "http://127.0.0.1:4317"\n'
+def test_a_collector_is_looked_for_where_one_is_named(examine: Doctor) -> None:
+    config = "[server]\nport = 0\n"
+    assert of(examine(config)[1], "traces") == []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        config += f'[observability]\notlp_endpoint = "http://127.0.0.1:{port}"\n'
+        [there] = of(examine(config)[1], "traces")
+        assert there.level is Level.OK
     status, found = examine(config)
-    assert status == 0
-    [finding] = of(found, "traces")
-    assert finding.level is Level.WARN
-    assert "available in this release" in finding.seen
-    assert finding.remedy
+    [away] = of(found, "traces")
+    assert (status, away.level) == (0, Level.WARN)
+    assert f"no collector at http://127.0.0.1:{port}" in away.seen
+    assert "served all the same" in away.remedy
 
 
 # ---------------------------------------------------------------- web search

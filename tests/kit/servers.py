@@ -1,4 +1,4 @@
-"""Real servers for tests, PostgreSQL and Redis among them: found on the machine, started when first asked for.
+"""Real servers for tests, found on the machine and started when first asked for.
 
 Each test process has its own, on free loopback ports, in a temporary folder; a random password
 guards each. `python -m tests.kit.servers` installs what is missing (Debian, as root).

@@ -102,7 +102,8 @@ class OpenAIChat:
             call.notes = made.notes
             call.dropped = made.dropped
             written = made.body
-        rest = b"accept: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+        rest = b"%baccept: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+            call.onward,
             accepted,
             arrival.request_id.encode(),
             len(written),

@@ -53,6 +53,13 @@ def test_the_head_is_ours_alone() -> None:
     assert b"accept: application/json" in head_of(make_provider(), streamed=False)
 
 
+def test_a_trace_goes_on_with_the_request() -> None:
+    call, body = asked()
+    call.onward = b"traceparent: 00-1-2-01\r\n"
+    head, _ = make_provider().request(call, body, "theirs")
+    assert b"\r\ntraceparent: 00-1-2-01\r\n" in bytes(head)
+
+
 def test_azure_gets_the_bare_key_and_a_server_without_one_none() -> None:
     azure = head_of(make_provider(dialect_for("azure", "gpt-5")))
     assert b"api-key: sk-0a1b2c3d" in azure
