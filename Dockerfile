@@ -4,7 +4,7 @@ WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY proxy ./proxy
 RUN python -m venv /opt/gateway \
- && /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+ && /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[otlp]'
 
 FROM python:3.11-slim
 COPY --from=build /opt/gateway /opt/gateway
@@ -14,7 +14,11 @@ RUN useradd --system --uid 10001 --create-home --home-dir /srv/gateway gateway \
 ENV PATH=/opt/gateway/bin:$PATH PYTHONUNBUFFERED=1
 # Relative paths of the configuration (var/gateway.db, var/journal) begin here.
 WORKDIR /srv/gateway
-USER gateway
+# By number, so that Kubernetes can see that it is not root.
+USER 10001
 EXPOSE 8080
+# Readiness: 503 also while it drains, which is when a balancer should leave it alone.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=3)"]
 ENTRYPOINT ["hatz-gateway"]
 CMD ["serve", "--config", "/etc/hatz/gateway.toml"]

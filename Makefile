@@ -53,7 +53,7 @@ bench: $(VENV)/.installed-dev  ## CPU, latency and memory beside nginx and a pla
 bench-compare: $(VENV)/.installed-dev  ## two result files: make bench-compare OLD=… NEW=…
 	$(BIN)/python -m bench.compare $(OLD) $(NEW)
 
-loadtest: $(VENV)/.installed-bench  ## locust against a local gateway and a fast provider
+loadtest: $(VENV)/.installed-dev  ## locust against a local gateway and a fast provider
 	$(BIN)/python -m bench.loadtest $(LOADTEST)
 
 clean:  ## remove what the targets made; keeps var/ (your data)
@@ -69,10 +69,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the development tools …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,otlp]'
-	@touch $@
-
-$(VENV)/.installed-bench: $(VENV)/.installed-dev
-	@echo "installing locust …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench,otlp]'
 	@touch $@

@@ -25,6 +25,7 @@ from proxy.demo.log import RequestLog
 from proxy.demo.openai_door import OpenAIDoor
 from proxy.demo.refusal import Refusal, RefusedError
 
+LOOPBACK = "127.0.0.1"
 PACE_MS = 25
 BODY_BYTES_MAX = 64 * 1024 * 1024
 
@@ -147,8 +148,10 @@ async def _clear_log(request: web.Request) -> web.StreamResponse:
     return web.Response(status=204)
 
 
-async def serve(app: web.Application, port: int, *, die_with_parent: bool) -> None:
-    """Serve on loopback until a signal comes, or the parent has died."""
+async def serve(
+    app: web.Application, port: int, *, die_with_parent: bool, host: str = LOOPBACK
+) -> None:
+    """Serve until a signal comes, or the parent has died."""
     parent = os.getppid()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -159,10 +162,10 @@ async def serve(app: web.Application, port: int, *, die_with_parent: bool) -> No
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         # Through the runner, since port 0 is only now a real one.
-        sys.stdout.write(f"listening http://127.0.0.1:{runner.addresses[0][1]}\n")
+        sys.stdout.write(f"listening http://{host}:{runner.addresses[0][1]}\n")
         sys.stdout.flush()
         while not stop.is_set() and not (die_with_parent and os.getppid() != parent):
             try:
@@ -176,13 +179,14 @@ async def serve(app: web.Application, port: int, *, die_with_parent: bool) -> No
 def main(arguments: list[str] | None = None) -> None:
     """Run the demo upstream from the command line."""
     parser = argparse.ArgumentParser(prog="python -m proxy.demo.upstream", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="0.0.0.0: every interface")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--pace-ms", type=int, default=PACE_MS, help="between two deltas")
     parser.add_argument("--api-key", default=None, help="accept only this key")
     parser.add_argument("--die-with-parent", action="store_true")
     chosen = parser.parse_args(arguments)
     app = build_app(chosen.pace_ms, chosen.api_key)
-    asyncio.run(serve(app, chosen.port, die_with_parent=chosen.die_with_parent))
+    asyncio.run(serve(app, chosen.port, die_with_parent=chosen.die_with_parent, host=chosen.host))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def attributes(of: Any) -> dict[str, Any]:
 def collector() -> Iterator[Collector]:
     """One that listens."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             if self.headers.get("content-encoding") == "gzip":
@@ -79,7 +79,7 @@ def collector() -> Iterator[Collector]:
         def log_message(self, *args: object) -> None:
             """In silence."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     there = Collector(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -169,7 +169,7 @@ class RawClient:
     def chunk(self) -> bytes:
         """The next chunk of a body; empty: it was the last."""
         size = self.until(b"\r\n")
-        assert re.fullmatch(rb"[0-9a-f]+\r\n", size), f"not a chunk's size: {size!r}"
+        assert re.fullmatch(rb"[0-9a-fA-F]+\r\n", size), f"not a chunk's size: {size!r}"
         data = self.exactly(int(size, 16))
         assert self.exactly(2) == b"\r\n", "a chunk without its end"
         return data
