@@ -8,7 +8,7 @@ FUZZ ?= 20
 CHAOS_S ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients servers fuzz chaos bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers fuzz docs chaos bench bench-compare loadtest clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ clients: $(VENV)/.installed-dev  ## install the real SDKs and Claude Code the te
 
 servers: $(VENV)/.installed-dev  ## install PostgreSQL, Redis, Prometheus, HAProxy, which the tests start themselves
 	@$(BIN)/python -m tests.kit.servers
+
+docs: $(VENV)/.installed-dev  ## write docs/settings.md anew, out of the settings
+	$(BIN)/python -m tests.kit.settings_page
 
 bench: $(VENV)/.installed-dev  ## CPU, latency and memory beside nginx and a plain aiohttp proxy
 	$(BIN)/python -m bench.run $(BENCH)

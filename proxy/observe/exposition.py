@@ -48,7 +48,7 @@ _GAUGES = {
     "spool_bytes": ("hatz_spool_bytes", "Ledger entries on disk that wait for storage."),
     "spool_limit_bytes": (
         "hatz_spool_limit_bytes",
-        "How many may wait; then requests are refused.",
+        "How many may wait; from there on /readyz says 503.",
     ),
     "workers": ("hatz_workers", "Processes that serve."),
     "draining": ("hatz_draining", "Processes that take no new requests."),
