@@ -46,7 +46,7 @@ class Gauges:
 
     def lag(self, slept_s: float) -> None:
         """A sleep of `every_s` has taken so long."""
-        self._metrics.loop_lag.fresh.append(max(0.0, slept_s - self._every_s))
+        self._metrics.loop_lag.observe(max(0.0, slept_s - self._every_s))
 
     def read(self) -> None:
         """Take over what the rooms have counted."""

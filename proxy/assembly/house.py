@@ -435,7 +435,7 @@ class House:
             gauges.lag(time.monotonic() - began_s)
             self._access_log.flush()
             self._look_at_books()
-            self._metrics.draining = int(self._front.draining)
+            self._metrics.stopping = int(self._front.draining)
             if self._post_office is not None:
                 self._metrics.letters = dict(self._post_office.outbox.outcomes)
             gauges.read()

@@ -51,7 +51,7 @@ _GAUGES = {
         "How many may wait; from there on /readyz says 503.",
     ),
     "workers": ("hatz_workers", "Processes that serve."),
-    "draining": ("hatz_draining", "Processes that take no new requests."),
+    "stopping": ("hatz_stopping", "Processes that take no new requests."),
     "resident_bytes": ("hatz_resident_bytes", "Memory of the workers."),
 }
 _LABELLED_COUNTERS = {
@@ -216,7 +216,9 @@ def _times(metrics: Metrics) -> Iterator[Metric]:
     stalls.add_metric(["provider"], streams.stalls_of_providers)
     stalls.add_metric(["client"], streams.stalls_of_clients)
     lag = HistogramMetricFamily(
-        "hatz_loop_lag_seconds", "How late the event loop is, four times a second.", labels=[]
+        "hatz_loop_lag_seconds",
+        "How late the event loop is, looked at several times a second.",
+        labels=[],
     )
     _add(lag, [], metrics.loop_lag)
     yield from (gaps, silences, stalls, lag)

@@ -27,6 +27,10 @@ class Histogram(msgspec.Struct, omit_defaults=True):
         elif len(self.counts) != len(self.bounds) + 1:
             raise ValueError("a histogram of other buckets")
 
+    def observe(self, value: float) -> None:
+        """One more; the hot path appends to `fresh` itself."""
+        self.fresh.append(value)
+
     def fold(self) -> None:
         """Count what is fresh."""
         fresh = self.fresh

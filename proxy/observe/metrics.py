@@ -126,7 +126,7 @@ class Metrics(msgspec.Struct, omit_defaults=True):
     spool_limit_bytes: int = 0
     log_lines_dropped: int = 0
     workers: int = 1
-    draining: int = 0
+    stopping: int = 0
     resident_bytes: int = 0
     cpu_seconds: float = 0.0
 
