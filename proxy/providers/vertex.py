@@ -112,8 +112,9 @@ class Vertex(Anthropic):
             fields = message_fields(call, body, setting)
         pieces = pieces_of(fields)
         line = b"anthropic-beta: %b\r\n" % ",".join(betas).encode("latin-1") if betas else b""
-        rest = b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+        rest = b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
             line,
+            call.onward,
             call.arrival.request_id.encode(),
             sum(map(len, pieces)),
         )

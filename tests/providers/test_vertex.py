@@ -364,3 +364,11 @@ def test_a_model_that_is_not_there_is_another_deployments_chance() -> None:
     fault = make_vertex().fault(call_of(asked()), 404, {}, said, NOW_S)
     assert (fault.status, fault.reason) == (404, "upstream_unavailable")
     assert "Model Garden" in fault.detail
+
+
+def test_a_trace_goes_on_with_the_request() -> None:
+    call = call_of(b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}')
+    call.onward = b"traceparent: 00-1-2-01\r\n"
+    body = read_body(call.arrival.body, needs_max_tokens=True)
+    head = bytes(make_vertex().request(call, body, "claude-opus-4-7")[0])
+    assert b"\r\ntraceparent: 00-1-2-01\r\n" in head

@@ -87,8 +87,9 @@ class BedrockConverse:
         head, accept = self._whole_head, b"application/json"
         if call.streamed:
             head, accept = self._stream_head, b"application/vnd.amazon.eventstream"
-        rest = b"accept: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+        rest = b"accept: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
             accept,
+            call.onward,
             call.arrival.request_id.encode(),
             len(written),
         )

@@ -96,8 +96,9 @@ class BedrockInvoke:
         return self._asked(call, head, accept, written.body)
 
     def _asked(self, call: Call, head: bytes, accept: bytes, written: bytes) -> list[Piece]:
-        rest = b"accept: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+        rest = b"accept: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
             accept,
+            call.onward,
             call.arrival.request_id.encode(),
             len(written),
         )
