@@ -27,7 +27,7 @@ from proxy.providers.provider import Provider
 from proxy.providers.vertex import Vertex
 from proxy.providers.vertex_place import base_url
 from proxy.upstream.aws_credential import AwsCredential
-from proxy.upstream.aws_login import aws_login
+from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.google_token import GoogleCredential, open_google_login
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.tunnel import proxy_for
@@ -253,7 +253,7 @@ class Suppliers:
             ("aws", each.name, each.profile, place.region, place.service),
             lambda: AwsCredential(
                 each.name,
-                lambda: aws_login(each.profile, place.region, self._upstream.ca_file),
+                AwsLogin(each.profile, place.region, self._upstream.ca_file).fetch,
                 region=place.region,
                 service=place.service,
                 start_task=self._tasks.start,

@@ -19,7 +19,7 @@ from proxy.cli.provider_visit import ANSWER_TIMEOUT_S, clock, through, unreachab
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider, Upstream
 from proxy.providers.bedrock.surfaces import MANTLE, Deployment, Surface, deployment_of
-from proxy.upstream.aws_login import aws_login
+from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.fresh_credential import CredentialTrouble
 from proxy.wire.aws_fault import exception_name
 from proxy.wire.chat_error import read_said
@@ -49,7 +49,7 @@ async def visit_bedrock(
     ends_s: float | None = None
     if not key:
         try:
-            fetched = await aws_login(provider.profile, provider.region, upstream.ca_file)
+            fetched = await AwsLogin(provider.profile, provider.region, upstream.ca_file).fetch()
         except CredentialTrouble as trouble:
             return [fail(what, f"no AWS credentials: {trouble.said}", trouble.remedy)]
         keys, ends_s = fetched.value, fetched.expires_s

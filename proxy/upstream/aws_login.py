@@ -39,25 +39,53 @@ _TROUBLES = {
 }
 
 
-async def aws_login(profile: str, region: str, ca_file: str = "") -> Fetched[AwsKeys]:
-    """Keys of `profile`, or of the default chain where it is empty; `ca_file` holds further
-    authorities to trust. Raises CredentialTrouble."""
-    try:
-        async with asyncio.timeout(LOGIN_TIMEOUT_S):
-            return await asyncio.to_thread(_login, profile, region, ca_file)
-    except TimeoutError:
-        raise CredentialTrouble(
-            f"AWS gave no credentials within {LOGIN_TIMEOUT_S:g} s", "look at the network"
-        ) from None
+class AwsLogin:
+    """One account: `profile`, or the default chain where it is empty."""
 
+    def __init__(self, profile: str, region: str, ca_file: str = "") -> None:
+        """`ca_file` holds further authorities to trust."""
+        self._profile = profile
+        self._region = region
+        self._ca_file = ca_file
+        self._loader: Any = None
+        """botocore's descriptions of services: megabytes of JSON, parsed once. A parse holds up
+        every thread of the process."""
 
-def _login(profile: str, region: str, ca_file: str) -> Fetched[AwsKeys]:
-    sessions = importlib.import_module("botocore.session")
-    exceptions = importlib.import_module("botocore.exceptions")
-    config = importlib.import_module("botocore.config")
-    try:
-        session = sessions.Session(profile=profile or None)
-        for name, value in _settings(region, ca_file).items():
+    async def fetch(self) -> Fetched[AwsKeys]:
+        """Keys that are good now. Raises CredentialTrouble."""
+        try:
+            async with asyncio.timeout(LOGIN_TIMEOUT_S):
+                return await asyncio.to_thread(self._fetch)
+        except TimeoutError:
+            raise CredentialTrouble(
+                f"AWS gave no credentials within {LOGIN_TIMEOUT_S:g} s", "look at the network"
+            ) from None
+
+    def _fetch(self) -> Fetched[AwsKeys]:
+        exceptions = importlib.import_module("botocore.exceptions")
+        try:
+            found = self._session().get_credentials()
+            if found is None:
+                raise CredentialTrouble(_NONE, _REMEDY)
+            frozen = found.get_frozen_credentials()
+        except (exceptions.BotoCoreError, exceptions.ClientError) as problem:
+            raise _trouble(problem) from None
+        except OSError as problem:
+            # A web identity token that is not where it should be, a file that may not be read.
+            why = problem.strerror or type(problem).__name__
+            raise CredentialTrouble(f"a file of credentials: {why}", _REMEDY) from None
+        if not frozen.access_key or not frozen.secret_key:
+            raise CredentialTrouble(_NONE, _REMEDY)
+        keys = AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or "")
+        return Fetched(keys, _expires_s(found, time.time()))
+
+    def _session(self) -> Any:
+        config = importlib.import_module("botocore.config")
+        if self._loader is None:
+            self._loader = importlib.import_module("botocore.loaders").create_loader()
+        session = importlib.import_module("botocore.session").Session(profile=self._profile or None)
+        session.register_component("data_loader", self._loader)
+        for name, value in _settings(self._region, self._ca_file).items():
             session.set_config_variable(name, value)
         session.set_default_client_config(
             config.Config(
@@ -66,20 +94,7 @@ def _login(profile: str, region: str, ca_file: str) -> Fetched[AwsKeys]:
                 retries={"max_attempts": 2},
             )
         )
-        found = session.get_credentials()
-        if found is None:
-            raise CredentialTrouble(_NONE, _REMEDY)
-        frozen = found.get_frozen_credentials()
-    except (exceptions.BotoCoreError, exceptions.ClientError) as problem:
-        raise _trouble(problem) from None
-    except OSError as problem:
-        # A web identity token that is not where it should be, a file that may not be read.
-        why = problem.strerror or type(problem).__name__
-        raise CredentialTrouble(f"a file of credentials: {why}", _REMEDY) from None
-    if not frozen.access_key or not frozen.secret_key:
-        raise CredentialTrouble(_NONE, _REMEDY)
-    keys = AwsKeys(frozen.access_key, frozen.secret_key, frozen.token or "")
-    return Fetched(keys, _expires_s(found, time.time()))
+        return session
 
 
 def _settings(region: str, ca_file: str) -> Mapping[str, object]:

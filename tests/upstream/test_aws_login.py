@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.upstream.aws_login import aws_login
+from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.fresh_credential import CredentialTrouble
 
 PLACES = [
@@ -121,7 +121,7 @@ def assert_ends_in_an_hour(expires_s: float | None) -> None:
 async def test_keys_of_the_environment(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-environment")
-    fetched = await aws_login("", "eu-central-1")
+    fetched = await AwsLogin("", "eu-central-1").fetch()
     assert (fetched.value.access_key, fetched.value.secret_key) == ("AKIAENV", "of-the-environment")
     assert fetched.value.token == ""
     assert fetched.expires_s is None
@@ -132,9 +132,10 @@ async def test_keys_of_a_profile_and_again_when_the_file_has_changed(
     issuer: Issuer, tmp_path: Path
 ) -> None:
     file = tmp_path / "credentials"
+    login = AwsLogin("work", "eu-central-1")
     for secret in ("one", "two"):
         file.write_text(f"[work]\naws_access_key_id = AKIAFILE\naws_secret_access_key = {secret}\n")
-        fetched = await aws_login("work", "eu-central-1")
+        fetched = await login.fetch()
         assert fetched.value.secret_key == secret
 
 
@@ -145,8 +146,9 @@ async def test_a_role_of_a_profile(issuer: Issuer, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(
         "[profile work]\nrole_arn = arn:aws:iam::123456789012:role/models\nsource_profile = me\n"
     )
+    login = AwsLogin("work", "eu-central-1")
     for _ in range(2):
-        fetched = await aws_login("work", "eu-central-1")
+        fetched = await login.fetch()
         assert fetched.value.access_key == "AKIAROLE"
         assert_ends_in_an_hour(fetched.expires_s)
     assert len(issuer.asked) == 2  # each time anew: that is what a refusal needs
@@ -159,9 +161,9 @@ async def test_web_identity(
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/models")
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     with pytest.raises(CredentialTrouble, match="file of credentials"):
-        await aws_login("", "eu-central-1")
+        await AwsLogin("", "eu-central-1").fetch()
     token.write_text("a-token-of-the-cluster")
-    fetched = await aws_login("", "eu-central-1")
+    fetched = await AwsLogin("", "eu-central-1").fetch()
     assert fetched.value.access_key == "AKIAROLE"
     assert_ends_in_an_hour(fetched.expires_s)
     assert "a-token-of-the-cluster" in issuer.asked[0]
@@ -170,7 +172,7 @@ async def test_web_identity(
 async def test_the_metadata_of_an_instance(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", issuer.url)
-    fetched = await aws_login("", "eu-central-1")
+    fetched = await AwsLogin("", "eu-central-1").fetch()
     assert fetched.value.access_key == "AKIAINSTANCE"
     assert_ends_in_an_hour(fetched.expires_s)
 
@@ -196,7 +198,7 @@ async def test_each_trouble_has_its_remedy(
 ) -> None:
     (tmp_path / "config").write_text(config)
     with pytest.raises(CredentialTrouble) as caught:
-        await aws_login(profile, "eu-central-1")
+        await AwsLogin(profile, "eu-central-1").fetch()
     assert said in caught.value.said
     assert remedy in caught.value.remedy
 
@@ -208,6 +210,6 @@ async def test_a_role_that_may_not_be_assumed(issuer: Issuer, tmp_path: Path) ->
         "[work]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = me\n"
     )
     with pytest.raises(CredentialTrouble, match="AccessDenied") as caught:
-        await aws_login("work", "eu-central-1")
+        await AwsLogin("work", "eu-central-1").fetch()
     assert "role" in caught.value.remedy
     assert "hidden" not in str(caught.value)
