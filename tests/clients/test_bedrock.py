@@ -142,6 +142,8 @@ def test_the_sdk_searches_where_the_model_cannot(python: Seen, model: str) -> No
         kinds = [block["type"] for block in message["content"]]
         assert "server_tool_use" in kinds, kinds
         assert "web_search_tool_result" in kinds
+        cited = [each for block in message["content"] for each in block.get("citations") or []]
+        assert {each["type"] for each in cited} == {"web_search_result_location"}
         assert message["stop_reason"] == "end_turn"
     assert python["search"][model]["third"]["stop_reason"] == "end_turn"
 

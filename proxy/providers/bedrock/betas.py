@@ -13,6 +13,7 @@ CONTEXT_MANAGEMENT = "context-management-2025-06-27"
 COMPACTION = "compact-2026-01-12"
 TOOL_SEARCH = "tool-search-tool-2025-10-19"
 EFFORT = "effort-2025-11-24"
+SEARCH_RESULTS = "search-results-2025-06-09"
 EXAMPLES_PREFIX = "tool-examples-"
 
 _KNOWN = frozenset(
@@ -22,7 +23,7 @@ _KNOWN = frozenset(
         *("dev-full-thinking-2025-05-14", "fine-grained-tool-streaming-2025-05-14"),
         *("interleaved-thinking-2025-05-14", "model-context-window-exceeded-2025-08-26"),
         *("mcp-client-2025-04-04", "mcp-client-2025-11-20", "output-128k-2025-02-19"),
-        *("pdfs-2024-09-25", "search-results-2025-06-09", "token-counting-2024-11-01"),
+        *("pdfs-2024-09-25", SEARCH_RESULTS, "token-counting-2024-11-01"),
         *("token-efficient-tools-2025-02-19", "web-search-2025-03-05"),
         *("dangerous-tool-use-2026-09-03", "thinking-binding-controls-2026-08-01"),
     )

@@ -16,6 +16,7 @@ from proxy.providers.bedrock.betas import (
     COMPACTION,
     CONTEXT_MANAGEMENT,
     EFFORT,
+    SEARCH_RESULTS,
     betas_for_bedrock,
 )
 from proxy.providers.bedrock.invoke_blocks import edited_blocks, edited_messages
@@ -87,6 +88,8 @@ def invoke_body(
         fields["system"] = edited_blocks(fields["system"], takes_ttl=takes_ttl)
     if "tools" in fields:
         fields["tools"] = edited_tools(fields["tools"], betas, takes_ttl=takes_ttl)
+    if b'"search_result"' in bytes(fields["messages"]) and SEARCH_RESULTS not in betas:
+        betas += betas_for_bedrock(SEARCH_RESULTS.encode(), left_out)
     if betas:
         fields["anthropic_beta"] = msgspec.Raw(msgspec.json.encode(betas))
     written = msgspec.json.encode(fields)

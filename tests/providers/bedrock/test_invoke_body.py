@@ -280,6 +280,14 @@ def test_the_newer_version_goes_where_it_is_known_and_keeps_system_messages() ->
     assert written(model=SONNET, version="2026-10-21")["anthropic_version"].startswith("bedrock")
 
 
+def test_pages_that_are_cited_bring_their_beta() -> None:
+    page = {"type": "search_result", "source": "https://a.example", "title": "A", "content": []}
+    message = {"role": "user", "content": [page]}
+    assert written(messages=[message])["anthropic_beta"] == ["search-results-2025-06-09"]
+    refused = frozenset(("search-results-2025-06-09",))
+    assert "anthropic_beta" not in written(messages=[message], left_out=refused)
+
+
 def test_counting_wraps_the_body_and_asks_for_some_output() -> None:
     outer = json.loads(counting_body(b'{"anthropic_version":"bedrock-2023-05-31","messages":[]}'))
     inner = json.loads(base64.b64decode(outer["input"]["invokeModel"]["body"]))
