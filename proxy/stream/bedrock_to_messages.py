@@ -20,7 +20,7 @@ from proxy.stream.passthrough import PLAIN, Passthrough
 from proxy.stream.pipe import BEGIN, OPEN
 from proxy.wire.aws_fault import read_aws_fault
 from proxy.wire.events import MESSAGE_STOP
-from proxy.wire.eventstream import Frame, FrameReader
+from proxy.wire.eventstream import Frame, FrameReader, Headers
 
 _BYTES = b'"bytes":"'
 _DELTA = b'{"type":"content_block_delta"'
@@ -58,7 +58,7 @@ _read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class BedrockMessages(Passthrough):
     """One streamed reply; implements `stream/pipe.Pipe`."""
 
-    __slots__ = ("_call", "_delta", "_frames")
+    __slots__ = ("_call", "_chunk_headers", "_delta", "_frames")
 
     is_binary = True
 
@@ -69,6 +69,8 @@ class BedrockMessages(Passthrough):
         self._call = call
         # Base64 takes four bytes for three.
         self._frames = FrameReader(event_bytes_max // 3 * 4 + 4096)
+        self._chunk_headers: Headers | None = None
+        """Those of the frames that hold events: the reader gives the same object for the same."""
         self._delta = b""
         """The last `message_delta`, held until it is known whether its usage is whole."""
 
@@ -93,6 +95,10 @@ class BedrockMessages(Passthrough):
             return b""
         out: list[bytes] = []
         for frame in self._frames.feed(chunk):
+            plain = self._plain(frame) if frame.headers is self._chunk_headers else None
+            if plain is not None:
+                out.append(plain)
+                continue
             out.append(self._hear(frame))
             if self.at is not BEGIN and self.at is not OPEN:
                 return b"".join(out)
@@ -118,14 +124,16 @@ class BedrockMessages(Passthrough):
     # ------------------------------------------------------------ frames
 
     def _rewritten(self, chunk: bytes) -> bytes | None:
-        if self.at is not OPEN or self._delta:
-            return None
         frame = self._frames.only(chunk)
-        if frame is None:
+        # What is not plain is read a second time: the reader has kept nothing of it.
+        return None if frame is None else self._plain(frame)
+
+    def _plain(self, frame: Frame) -> bytes | None:
+        """A frame that holds one delta of a block, which nobody has to read; None for all else."""
+        if self.at is not OPEN or self._delta:
             return None
         event = _inner(frame.payload)
         if event is None or not event.startswith(_DELTA) or b"\n" in event or b"\r" in event:
-            # It is read a second time, the long way: the reader has kept nothing of it.
             return None
         self.passed_events += 1
         self.passed_bytes += len(_DELTA_OPENING) + len(event) + 2
@@ -134,8 +142,10 @@ class BedrockMessages(Passthrough):
     def _hear(self, frame: Frame) -> bytes:
         kind = frame.text(":message-type")
         if kind == "event":
-            # Other events than chunks are none of ours.
-            return self._hear_chunk(frame) if frame.text(":event-type") == "chunk" else b""
+            if frame.text(":event-type") != "chunk":
+                return b""  # none of ours
+            self._chunk_headers = frame.headers
+            return self._hear_chunk(frame)
         if kind == "exception":
             name = frame.text(":exception-type")
             return self.fail(read_aws_fault(name, frame.payload, status=None, call=self._call))

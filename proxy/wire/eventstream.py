@@ -88,20 +88,25 @@ class FrameReader:
             return [frame]
         if self.trouble:
             return []
-        held = self._held
-        held += chunk
         if self.is_document:
-            self._hold()
+            self._keep(chunk)
             return []
+        if self._held:
+            self._held += chunk
+            if not self._whole(self._held, 0):
+                return []  # a large frame that comes in pieces is not copied for each
+            chunk = bytes(self._held)
+            self._held.clear()
         frames: list[Frame] = []
         at = 0
-        while total := self._whole(at):
-            frame = self._frame(at, total)
+        while total := self._whole(chunk, at):
+            frame = self._frame(chunk[at : at + total])
             if frame is None:
-                break
+                return frames
             frames.append(frame)
             at += total
-        del held[:at]
+        if not self.trouble:
+            self._keep(chunk[at:])
         return frames
 
     def take_document(self) -> bytes:
@@ -110,18 +115,17 @@ class FrameReader:
         self._held.clear()
         return whole
 
-    def _hold(self) -> None:
-        if len(self._held) > self._payload_bytes_max:
+    def _keep(self, rest: bytes) -> None:
+        self._held += rest
+        if self.is_document and len(self._held) > self._payload_bytes_max:
             self._give_up("it is no event stream, and too large")
 
-    def _whole(self, at: int) -> int:
+    def _whole(self, held: bytes | bytearray, at: int) -> int:
         """The size of the frame at `at` if it is whole; else 0."""
-        held = self._held
         rest = len(held) - at
         if not self._is_seen and rest and held[at] == ord("{"):
             # A length that begins so would be that of a frame of 2 GB.
             self.is_document = True
-            self._hold()
             return 0
         if rest < _PRELUDE_BYTES:
             return 0
@@ -137,9 +141,8 @@ class FrameReader:
             return total
         return 0
 
-    def _frame(self, at: int, total: int) -> Frame | None:
-        whole = bytes(self._held[at : at + total])
-        if crc32(whole[:-4]) != _u32(whole, total - 4)[0]:
+    def _frame(self, whole: bytes) -> Frame | None:
+        if crc32(whole[:-4]) != _u32(whole, len(whole) - 4)[0]:
             self._give_up("the checksum of a frame is wrong")
             return None
         end = _PRELUDE_BYTES + _u32(whole, 4)[0]
