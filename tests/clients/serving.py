@@ -124,7 +124,7 @@ class Gateway:
     """Of another gateway, where web search is switched off."""
     upstream_url: str
     log: Path
-    vertex: VertexCloud
+    vertex: VertexCloud | None = None
     """Google Cloud, and all it was asked."""
 
 

@@ -37,8 +37,11 @@ SCENES = {
     ),
     "claude-code": ("tool_round", "opus", "thinking", "product_id", "claude_search"),
 }
+NOWHERE = "http://127.0.0.1:9"
+"""Where Google Cloud is not: nothing is asked there."""
 AT_BEDROCK = {
     "claude-opus-5-5": "eu.anthropic.claude-opus-5-5-v1:0",
+    "claude-opus-4-7": "anthropic.claude-opus-4-7",
     "claude-sonnet-5-5": "eu.anthropic.claude-sonnet-5-5-v1:0",
     "claude-haiku-5-5": "anthropic.claude-haiku-5-5",
     "claude-haiku-4-5": "anthropic.claude-haiku-4-5",
@@ -66,7 +69,7 @@ def gateway(server: Bedrock, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }
-    written = config(server.demo_url)
+    written = config(server.demo_url, NOWHERE)
     for native, id in AT_BEDROCK.items():
         written, count = re.subn(
             rf'provider = "\w+", model = "{native}"', f'provider = "aws", model = "{id}"', written
