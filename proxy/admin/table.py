@@ -32,9 +32,11 @@ from proxy.admin import (
 from proxy.admin.allowance import Allowances
 from proxy.admin.audit import AuditPages, AuditStore
 from proxy.admin.endpoint import AnyEndpoint
+from proxy.admin.in_flight import InFlightPage, UnderWay
 from proxy.admin.installation import InstallationPages, Notes, Reload
 from proxy.admin.limits import LimitDesk, NamedValues
 from proxy.admin.providers import ProviderPages
+from proxy.admin.sign_in_links import MakeLink, SignInLinks
 from proxy.admin.stores import RoleStore, SwitchStore, TemplateStore, TenantStore, UserStore
 from proxy.admin.usage_limits import Rules, UseStore
 from proxy.catalog.refresh import Shelf
@@ -90,8 +92,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the table needs to know of the running gateway. `settings` and `rules` give those of
-    now; `hash_secret` is what new keys are digested with;
-    without `mail` none is sent."""
+    now; `hash_secret` is what new keys are digested with; without `mail` none is sent. `make_link`
+    is None while the console is off; `worker` is what this process is called."""
 
     shelf: Shelf
     months: Months
@@ -99,7 +101,10 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     settings: Callable[[], Settings]
     rules: Callable[[], Rules]
     reload: Reload
+    under_way: UnderWay
     mail: invitations.Mail | None = None
+    worker: str = ""
+    make_link: MakeLink | None = None
 
     def configured_rules(self) -> Rules:
         """What the file says, whatever was changed since."""
@@ -183,6 +188,9 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
                 stores.keys, stores.tenants, api_keys.ApiKeys(stores.keys, house.hash_secret)
             )
         ),
+        *SignInLinks(
+            user_pages, house.make_link, lambda: house.settings().server.address
+        ).endpoints(),
         *roles.endpoints(role_pages),
     ]
 
@@ -208,4 +216,7 @@ def _agreed(stores: Stores, house: House) -> list[AnyEndpoint]:
         *ProviderPages(house.settings).endpoints(),
         *InstallationPages(house.settings, house.reload, stores.notes).endpoints(),
         *AuditPages(stores.audit).endpoints(),
+        *InFlightPage(
+            house.under_way, house.worker, lambda: house.settings().server.workers
+        ).endpoints(),
     ]

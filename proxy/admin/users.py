@@ -126,7 +126,7 @@ class UserPages:
 
     async def change(self, asked: Asked[NoQuery, UserChange]) -> UserDocument:
         """`PATCH /{user_id}`: what is given changes."""
-        user = await self._to_touch(asked)
+        user = await self.to_touch(asked)
         wish = asked.body
         slug, field = wish.role, "role"
         if wish.custom_role_name is not UNSET:
@@ -153,14 +153,14 @@ class UserPages:
 
     async def delete(self, asked: Asked[NoQuery, None]) -> Deleted:
         """`DELETE /{user_id}`: their keys end with them."""
-        user = await self._to_touch(asked)
+        user = await self.to_touch(asked)
         check_not_oneself(asked.caller, user, "delete")
         await self._users.delete(user.id, asked.actor)
         return Deleted(user.id)
 
     async def transfer(self, asked: Asked[NoQuery, Transfer]) -> UserDocument:
         """`POST /{user_id}/transfer`: to another tenant, keys and all."""
-        user = await self._to_touch(asked)
+        user = await self.to_touch(asked)
         check_not_oneself(asked.caller, user, "move")
         tenant_id = asked.body.tenant_id
         if await self._tenants.get(tenant_id) is None:
@@ -183,7 +183,8 @@ class UserPages:
             raise not_there("user", user_id)
         return user
 
-    async def _to_touch(self, asked: Asked[Any, Any]) -> User:
+    async def to_touch(self, asked: Asked[Any, Any]) -> User:
+        """The user of the path, where this caller may change them. Raises Fault."""
         user = await self._user(asked, CHANGE)
         role = await self._roles.get(user.role_id)
         assert role is not None, "a role that somebody has cannot be deleted"

@@ -30,6 +30,7 @@ from proxy.admin.requests import RequestLookup
 from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
+from proxy.assembly.console import open_console
 from proxy.assembly.gauges import Gauges, Rooms
 from proxy.assembly.limits import limited_models, open_desk
 from proxy.assembly.mail import open_post_office
@@ -49,6 +50,7 @@ from proxy.domain.fault import Fault
 from proxy.domain.ids import CountedIds, make_id
 from proxy.gateway.counting import Counting
 from proxy.gateway.explanation import Explainer
+from proxy.gateway.in_flight import in_flight
 from proxy.gateway.means import Means, Patience
 from proxy.gateway.messages import Messages
 from proxy.gateway.relay import Relay
@@ -71,7 +73,6 @@ from proxy.server.listener import Listener
 from proxy.server.models import ModelPages
 from proxy.server.office import Office
 from proxy.server.routes import application
-from proxy.server.welcome import WelcomePages
 from proxy.storage.calibration import StoredCalibration
 from proxy.storage.changes import MODELS, PREFERENCES, TERMS, Changes
 from proxy.storage.database import unix_ms
@@ -226,7 +227,13 @@ class House:
 
     def _application(self, envelope: Envelope) -> web.Application:
         settings = self.settings
-        admission = Admission(self._gate, time.time, strict_bearer=settings.auth.strict_bearer)
+        console = open_console(settings, self._storage, self._with_mapping)
+        admission = Admission(
+            self._gate,
+            time.time,
+            strict_bearer=settings.auth.strict_bearer,
+            signed_in=console.signed_in,
+        )
         lists = ModelLists(
             list_native_ids=settings.catalog.list_native_ids,
             reference=settings.limits.reference_rates,
@@ -252,6 +259,9 @@ class House:
                 rules=lambda: self._rules,
                 reload=self._reread,
                 mail=None if self._post_office is None else self._post_office.invitations,
+                under_way=lambda: in_flight(self._wheel, time.monotonic()),
+                worker=self._worker,
+                make_link=console.sign_in.link if console.sign_in is not None else None,
             ),
         )
         return application(
@@ -263,7 +273,6 @@ class House:
                 admission,
                 time.time,
             ),
-            welcome=WelcomePages(settings.server.address),
             office=[
                 ("GET", "/v1/preferences/gateway-mapping", mapping.read),
                 ("PUT", "/v1/preferences/gateway-mapping", mapping.save),
@@ -277,6 +286,7 @@ class House:
                 ),
                 *ApiDocument(endpoints, __version__).routes(),
             ],
+            pages=console.routes,
         )
 
     def _health(self) -> HealthPages:

@@ -24,22 +24,29 @@ from msgspec.structs import replace
 
 from proxy.assembly.house import House
 from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
+from proxy.auth.passwords import Passwords, suggested
 from proxy.cli.process import keep_freed_memory, raise_file_limit
 from proxy.config.load import parse
 from proxy.config.settings import Provider, Settings
 from proxy.domain.fault import Fault
 from proxy.domain.model import Deployment, Model
+from proxy.domain.people import Actor
 from proxy.observe import log
 from proxy.providers.bedrock.surfaces import MANTLE, deployment_of
 from proxy.providers.vertex_place import GLOBAL, PROJECT_PATTERN, REGION_PATTERN
 from proxy.server.listener import bind
 from proxy.storage.accounts import Accounts
+from proxy.storage.database import unix_ms
 from proxy.storage.keys import Keys
 from proxy.storage.opening import open_storage
+from proxy.storage.passwords import Passwords as StoredPasswords
+from proxy.storage.roles import PRIMARY_ADMIN
 
 KEY_FILE = Path("var/demo.key")
+PASSWORD_FILE = Path("var/demo.password")
 DEMO_USER = "demo@example.com"
 _BEDROCK_KEY = "AWS_BEARER_TOKEN_BEDROCK"
+ADMIN_USER = "admin@example.com"
 PROMPT = "Say hello to somebody who has just started this gateway."
 
 
@@ -173,6 +180,7 @@ def _played(provider: Provider, upstream: str) -> Provider:
 
 async def _demo(settings: Settings, listening: socket.socket, *, once: bool) -> int:
     key = await _key(settings)
+    password = await _password(settings)
     house = House(settings, os.environ, "demo")
     await house.open(listening)
     status = 0
@@ -182,7 +190,7 @@ async def _demo(settings: Settings, listening: socket.socket, *, once: bool) -> 
         if not await _stream_one(base, key, settings):
             status = 1
         elif not once:
-            print(_how_to(settings.server.address, base, key), flush=True)
+            print(_how_to(settings.server.address, base, key, password), flush=True)
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -198,7 +206,7 @@ async def _key(settings: Settings) -> str:
     storage = await open_storage(settings, os.environ)
     try:
         keys = Keys(storage.database)
-        key = _kept_key()
+        key = _kept(KEY_FILE)
         if key and await keys.by_digest(digest(key.encode(), storage.hash_secret)) is not None:
             return key
         accounts = Accounts(storage.database)
@@ -207,19 +215,41 @@ async def _key(settings: Settings) -> str:
         key = mint(os.urandom(NOISE_BYTES))
         hashed = digest(key.encode(), storage.hash_secret)
         await keys.insert(user.id, "demo", hashed, shown_prefix(key))
-        _keep_key(key)
+        _keep(KEY_FILE, key)
         return key
     finally:
         await storage.database.close()
 
 
-def _kept_key() -> str:
-    return KEY_FILE.read_text("ascii").strip() if KEY_FILE.exists() else ""
+async def _password(settings: Settings) -> str:
+    """The administrator's password for the console, made and kept like the key. Empty where it was
+    changed since."""
+    storage = await open_storage(settings, os.environ)
+    try:
+        accounts = Accounts(storage.database)
+        tenant_id = await accounts.ensure_tenant("Default")
+        user = await accounts.ensure_user(ADMIN_USER, tenant_id, PRIMARY_ADMIN)
+        stored = StoredPasswords(storage.database)
+        account = await stored.account(user.id)
+        hashed = account.password_hash if account is not None else None
+        password = _kept(PASSWORD_FILE)
+        if hashed is not None:
+            return password if await Passwords().matches(password, hashed) else ""
+        password = suggested(os.urandom(NOISE_BYTES))
+        await stored.set(user.id, await Passwords().hashed(password), Actor.operator(unix_ms()))
+        _keep(PASSWORD_FILE, password)
+        return password
+    finally:
+        await storage.database.close()
 
 
-def _keep_key(key: str) -> None:
-    KEY_FILE.touch(mode=0o600)
-    KEY_FILE.write_text(key + "\n", "ascii")
+def _kept(file: Path) -> str:
+    return file.read_text("ascii").strip() if file.exists() else ""
+
+
+def _keep(file: Path, secret: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(secret + "\n", "ascii")
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -264,11 +294,12 @@ async def _stream_one(base: str, key: str, settings: Settings) -> bool:
     return whole
 
 
-def _how_to(address: str, base: str, key: str) -> str:
+def _how_to(address: str, base: str, key: str, password: str) -> str:
     return f"""\
 Base URL   {base}
 API key    {key}
-Start page {address}/
+Console    {address}/
+           sign in as {ADMIN_USER}, password {password or "as you changed it"}
 
 Try it with curl:
 

@@ -1,7 +1,8 @@
-"""`user list|create|change|move|delete`: the people.
+"""`user list|create|change|password|move|delete`: the people.
 
 Somebody created here is Active at once: whoever has a shell on this machine vouches for them. A
-change counts in all workers of a running gateway within two seconds.
+change counts in all workers of a running gateway within two seconds. A password for the console is
+asked for where there is a terminal, else made, and printed once.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import argparse
 import msgspec
 from msgspec import UNSET
 
+from proxy.cli.password import password_for
 from proxy.cli.stored import (
     DEFAULT_TENANT,
     common_options,
@@ -25,6 +27,7 @@ from proxy.domain.people import Actor, User
 from proxy.ledger.support_record import moment
 from proxy.storage.accounts import Accounts
 from proxy.storage.opening import OpenStorage
+from proxy.storage.passwords import Passwords as StoredPasswords
 from proxy.storage.roles import PRIMARY_ADMIN
 from proxy.storage.users import GENERAL_USER, Users
 from proxy.storage.writing import given
@@ -45,6 +48,12 @@ class _Row(msgspec.Struct, frozen=True):
     created_at: str
 
 
+class _WithPassword(_Row, frozen=True):
+    """With what was made for them: shown this one time."""
+
+    password: str
+
+
 def run(arguments: list[str]) -> int:
     """Carry out one `user` command; 0 done, 1 failed, 2 wrong use."""
     parser = _parser()
@@ -60,7 +69,8 @@ def run(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="hatz-gateway user", description="List, create, change, move and delete users."
+        prog="hatz-gateway user",
+        description="List, create, change, move and delete users, and set passwords.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     show = commands.add_parser("list", help="every user, or those of a tenant")
@@ -73,10 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     change = commands.add_parser("change", help="change what is given")
     change.add_argument("--status", default=UNSET, choices=("Active", "Suspended"))
+    password = commands.add_parser(
+        "password", help="a new password for the console; signs them out everywhere"
+    )
     move = commands.add_parser("move", help="to another tenant, with the keys")
     move.add_argument("--to", required=True, metavar="TENANT", help="its name or id")
     delete = commands.add_parser("delete", help="delete a user and revoke their keys for good")
-    for command in (change, move, delete):
+    for command in (change, password, move, delete):
         command.add_argument("user", metavar="USER", help="their email address or id")
     for command in (create, change, move):
         command.add_argument(
@@ -85,7 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in (create, change):
         command.add_argument("--first-name", default=UNSET, metavar="TEXT")
         command.add_argument("--last-name", default=UNSET, metavar="TEXT")
-    for command in (show, create, change, move, delete):
+    for command in (create, password):
+        command.add_argument(
+            "--password",
+            metavar="env:NAME|file:PATH",
+            help="take this password; else it is asked for, or made and printed once",
+        )
+    for command in (show, create, change, password, move, delete):
         command.add_argument(
             "--tenant",
             metavar="TENANT",
@@ -105,7 +124,10 @@ async def _carried_out(options: argparse.Namespace, storage: OpenStorage) -> Non
         return
     if options.command == "create":
         user = await _created(options, storage, by)
-        _tell(user, f"is created in {user.tenant} as {user.role}", options)
+        made = ""
+        if options.admin or options.password is not None:
+            made = await _password_set(user, options, storage, by)
+        _tell(user, f"is created in {user.tenant} as {user.role}", options, made)
         return
     user = await _user_of(options, storage)
     if options.command == "change":
@@ -117,6 +139,9 @@ async def _carried_out(options: argparse.Namespace, storage: OpenStorage) -> Non
         )
         user = await users.change(user.id, by, **fields)
         _tell(user, f"is {user.status} in {user.tenant} as {user.role}", options)
+    elif options.command == "password":
+        made = await _password_set(user, options, storage, by)
+        _tell(user, "has a new password and is signed out everywhere", options, made)
     elif options.command == "move":
         target = await tenant_of(storage.database, options.to)
         role = options.role if options.role is not UNSET else ""
@@ -142,6 +167,15 @@ async def _created(options: argparse.Namespace, storage: OpenStorage, by: Actor)
     return await Users(storage.database).create(
         options.email, tenant_id, by, role=role, status="Active", **names
     )
+
+
+async def _password_set(
+    user: User, options: argparse.Namespace, storage: OpenStorage, by: Actor
+) -> str:
+    """The password, where it was made here and nobody knows it yet."""
+    hashed, made = await password_for(user.email, options.password)
+    await StoredPasswords(storage.database).set(user.id, hashed, by)
+    return made
 
 
 async def _made_if_missing(word: str, storage: OpenStorage, by: Actor) -> str:
@@ -216,8 +250,12 @@ def _cells(row: _Row) -> tuple[str, ...]:
     )
 
 
-def _tell(user: User, what: str, options: argparse.Namespace) -> None:
+def _tell(user: User, what: str, options: argparse.Namespace, password: str = "") -> None:
     if options.json:
-        print_json(_row(user))
-    else:
-        print(f"{user.email} ({user.id}) {what}.")
+        row = _row(user)
+        shown = msgspec.structs.asdict(row)
+        print_json(_WithPassword(**shown, password=password) if password else row)
+        return
+    print(f"{user.email} ({user.id}) {what}.")
+    if password:
+        print(f"Password for the console, shown this one time: {password}")

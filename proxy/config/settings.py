@@ -21,6 +21,7 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 # A day at most: TOML knows `inf`, and timers of the event loop do not.
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 SecondsOrZero = Annotated[float, Meta(ge=0, le=86_400)]
+Hours = Annotated[float, Meta(gt=0, le=8_760)]
 SecretReference = Annotated[str, Meta(extra={"secret": True})]
 
 Wire = Literal["anthropic", "anthropic_compat", "openai_chat", "bedrock", "vertex"]
@@ -217,6 +218,20 @@ class Sealing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Opens what was sealed before the secret was exchanged; empty: `auth.key_hash_secret`."""
 
 
+class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pages at `/`."""
+
+    enabled: bool = True
+    """Serve them; off: a page for newcomers only, and nobody signs in."""
+    session_idle_h: Hours = 12.0
+    """A session that is not used for so long is over."""
+    session_lifetime_h: Hours = 168.0
+    """A session lasts this long at most."""
+    client_address_header: str = ""
+    """The header in which a proxy in front tells the client's address, such as `X-Real-IP`; tries
+    to sign in are counted by it. Empty: by the address of the connection."""
+
+
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections to providers."""
 
@@ -329,6 +344,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     observability: Observability = Observability()
     auth: Auth = Auth()
     sealing: Sealing = Sealing()
+    console: Console = Console()
     upstream: Upstream = Upstream()
     catalog: Catalog = Catalog()
     ledger: Ledger = Ledger()

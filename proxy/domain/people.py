@@ -169,6 +169,27 @@ class User(msgspec.Struct, frozen=True):
         return self.status == ACTIVE and self.tenant_status == ACTIVE
 
 
+class Account(msgspec.Struct, frozen=True):
+    """Who may sign in to the console by an address, in one tenant. Without a hash they have not
+    chosen a password yet."""
+
+    user_id: str
+    email: str
+    status: str
+    tenant_id: str
+    tenant: str
+    tenant_status: str
+    password_hash: str | None
+
+    @property
+    def active(self) -> bool:
+        """May they come in (domain.md 2.4)?"""
+        return self.status == ACTIVE and self.tenant_status == ACTIVE
+
+    def __repr__(self) -> str:
+        return f"Account({self.user_id!r}, {self.tenant!r})"
+
+
 class ApiKey(msgspec.Struct, frozen=True):
     """A key as its owner and the operator see it, never the key itself."""
 

@@ -149,6 +149,26 @@ class Relay:
         self._last = b""
         self._outcome = COMPLETED
 
+    @property
+    def call(self) -> Call:
+        """What is carried; for whoever looks on, as the three below."""
+        return self._call
+
+    @property
+    def stage(self) -> str:
+        """Where it stands."""
+        return self._at.value
+
+    @property
+    def provider(self) -> str:
+        """Who is asked, or the last who was."""
+        return self._routes[self._tried].provider.name
+
+    @property
+    def attempts(self) -> int:
+        """How many deployments were asked."""
+        return self._tried + 1
+
     def begin(self) -> None:
         """Set out. From here on the call ends by itself."""
         if self._call.dropped:

@@ -119,6 +119,16 @@ class SearchTurns:
             searching.service.for_request() if searching.service is not None else None
         )
 
+    @property
+    def call(self) -> Call:
+        """What was asked; for whoever looks on."""
+        return self._call
+
+    @property
+    def stage(self) -> str:
+        """Where it stands, for the same."""
+        return self._at.value
+
     def begin(self) -> None:
         """Set out. From here on the request ends by itself."""
         self._outlet.serve(self._call, self)

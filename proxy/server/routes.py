@@ -9,7 +9,7 @@ from proxy.server.explain import ExplainPage
 from proxy.server.health import HealthPages
 from proxy.server.models import ModelPages
 from proxy.server.office import Handler, outermost
-from proxy.server.welcome import WelcomePages
+from proxy.server.probes import probe
 
 BODY_BYTES_MAX = 4 << 20
 
@@ -20,10 +20,10 @@ def application(
     health: HealthPages,
     models: ModelPages,
     explain: ExplainPage,
-    welcome: WelcomePages,
     office: list[tuple[str, str, Handler]],
+    pages: list[tuple[str, str, Handler]],
 ) -> web.Application:
-    """`office` are the admin room's routes: method, path, handler."""
+    """`office` are the admin room's routes: method, path, handler; `pages` the console's."""
     app = web.Application(middlewares=[outermost, envelope.around], client_max_size=BODY_BYTES_MAX)
     add = app.router.add_route
 
@@ -32,9 +32,8 @@ def application(
             add("GET", spelling, handler)
             add("HEAD", spelling, handler)
 
-    add("GET", "/", welcome.welcome)
     for path in ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/api/hello"):
-        read_only(path, welcome.probe)
+        read_only(path, probe)
     read_only("/v1/chat/models", models.product_models)
     for base in BASES:
         read_only(base + "/models", models.anthropic_models)
@@ -45,11 +44,11 @@ def application(
         for spelling in (path, path + "/"):
             add("POST", spelling, _lane_only)
             add("OPTIONS", spelling, _options)
-            add("HEAD", spelling, welcome.probe)
+            add("HEAD", spelling, probe)
     read_only("/healthz", health.live)
     read_only("/readyz", health.ready)
     read_only("/metrics", health.metrics)
-    for method, path, handler in office:
+    for method, path, handler in [*office, *pages]:
         add(method, path, handler)
     return app
 

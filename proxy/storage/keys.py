@@ -5,48 +5,21 @@ Every change raises the version of `keys`; noting a last use is no change.
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from proxy.domain.caller import Caller
-from proxy.domain.people import ACTIVE, CREDIT, Actor, ApiKey, TenantConfig
-from proxy.domain.terms import Burst, Ladder, Pack, TenantTerms
+from proxy.domain.people import Actor, ApiKey
 from proxy.storage.audit import audited
+from proxy.storage.callers import callers_by
 from proxy.storage.changes import KEYS
-from proxy.storage.database import Database, Row, Statement, unix_ms
+from proxy.storage.database import Database, Statement, unix_ms
 from proxy.storage.writing import PAGE_MAX, commit, new_id
 
 KEYS_OF_USER_MAX = 1_000
-PACKS_KEPT_MS = 62 * 86_400_000
-"""A pack that ended is looked at for this long: it counts for the whole month it ended in, and a
-request for the month it began in."""
+_callers = callers_by("keys", "k.revoked_at IS NULL")
 
 _RECORDS = (
     "SELECT k.id, k.name, k.prefix, u.id, u.email, t.id, t.name,"
     " k.created_at, k.expires_at, k.revoked_at, k.last_used_at"
     " FROM keys k JOIN users u ON u.id = k.user_id JOIN tenants t ON t.id = u.tenant_id"
-)
-# Everything that decides what a caller may do in one statement, so in one snapshot: first a row for
-# each model that is switched off for them, or one without a model, then a row for each credit pack.
-# Of two packages the one agreed on for now.
-_OWNER = " FROM keys k JOIN users u ON u.id = k.user_id"
-_CALLER = (
-    "SELECT k.id, k.expires_at, u.id, u.email, u.status, t.id, t.name, t.status,"
-    " r.id, r.slug, r.permissions, r.disabled_models, r.user_credit_limit,"
-    " p.monthly_credits, p.allowed_models, t.ladder, p.ladder, t.burst,"
-    " t.config, s.model_id, NULL, NULL, NULL"
-    f"{_OWNER}"
-    " JOIN tenants t ON t.id = u.tenant_id"
-    " JOIN roles r ON r.id = u.role_id"
-    " LEFT JOIN packages p ON p.id = CASE WHEN t.next_package_from <= ?"
-    " THEN t.next_package_id ELSE t.package_id END"
-    " LEFT JOIN model_switches s ON s.enabled = 0"
-    " AND (s.scope = 'msp' OR (s.scope = 'tenant' AND s.scope_id = t.id)"
-    " OR (s.scope = 'role' AND s.scope_id = r.id))"
-    " WHERE k.digest = ? AND k.revoked_at IS NULL AND u.status <> 'Deleted'"
-    f" UNION ALL SELECT {', '.join(['NULL'] * 20)}, c.credits, c.valid_from, c.valid_until"
-    f"{_OWNER}"
-    " JOIN credit_packs c ON c.tenant_id = u.tenant_id"
-    " WHERE k.digest = ? AND (c.valid_until IS NULL OR c.valid_until > ?)"
 )
 # Several workers note uses of the same key; a late one must not turn time back.
 _TOUCH = (
@@ -66,12 +39,7 @@ class Keys:
 
         Whether it expired is for who knows the time of the request; `expires_at` is on the Caller.
         """
-        now_ms = self._now_ms()
-        params = (now_ms, digest, digest, now_ms - PACKS_KEPT_MS)
-        rows = await self._database.fetch(_CALLER, params)
-        of_caller = [row for row in rows if row[0] is not None]
-        packs = [Pack(*row[20:]) for row in rows if row[0] is None]
-        return _caller(of_caller, packs) if of_caller else None
+        return await _callers(self._database, digest, self._now_ms())
 
     async def insert(
         self,
@@ -162,33 +130,3 @@ class Keys:
     async def touch(self, used: Sequence[tuple[str, int]], /) -> None:
         """Note the last uses of keys: pairs of key id and Unix milliseconds."""
         await self._database.run_many(_TOUCH, [(at, key_id, at) for key_id, at in used])
-
-
-def _caller(rows: list[Row], packs: list[Pack]) -> Caller:
-    key_id, expires_at, user_id, email, user_status, tenant_id, tenant, tenant_status = rows[0][:8]
-    role_id, role, permissions, disabled, role_credits = rows[0][8:13]
-    monthly_credits, allowed, tenants_ladder, packages_ladder, burst, config = rows[0][13:19]
-    switched_off = frozenset([row[19] for row in rows if row[19] is not None])
-    ladder = tenants_ladder or packages_ladder
-    return Caller(
-        key_id=key_id,
-        user_id=user_id,
-        email=email,
-        tenant_id=tenant_id,
-        tenant=tenant,
-        role=role,
-        permissions=msgspec.json.decode(permissions, type=frozenset[str]),
-        disabled_models=switched_off | msgspec.json.decode(disabled, type=frozenset[str]),
-        active=user_status == ACTIVE and tenant_status == ACTIVE,
-        expires_at=expires_at,
-        role_id=role_id,
-        allowed_models=msgspec.json.decode(allowed, type=frozenset[str]) if allowed else None,
-        role_credits=None if role_credits is None else round(role_credits * CREDIT),
-        terms=TenantTerms(
-            credits=monthly_credits,
-            packs=tuple(sorted(packs, key=lambda pack: pack.from_ms)),
-            ladder=msgspec.json.decode(ladder, type=Ladder) if ladder else None,
-            burst=msgspec.json.decode(burst, type=Burst) if burst else None,
-        ),
-        web_search=msgspec.json.decode(config, type=TenantConfig).web_search,
-    )

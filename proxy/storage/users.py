@@ -14,7 +14,9 @@ from proxy.domain.people import Actor, Role, User
 from proxy.storage.audit import audited
 from proxy.storage.changes import KEYS, PEOPLE
 from proxy.storage.database import Database, Statement
+from proxy.storage.passwords import links_ended
 from proxy.storage.roles import Roles
+from proxy.storage.sessions import sessions_ended
 from proxy.storage.writing import (
     PAGE_MAX,
     checked_email,
@@ -202,6 +204,9 @@ class Users:
                 "UPDATE keys SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL",
                 (by.at, user_id),
             ),
+            ("DELETE FROM passwords WHERE user_id = ?", (user_id,)),
+            sessions_ended(user_id),
+            links_ended(user_id),
             audited(by, "user.delete", user_id, tenant_id=before.tenant_id, before=before),
         ]
         await commit(self._database, statements, PEOPLE, KEYS)

@@ -4,6 +4,7 @@
 a key. Beta's people and things are called so that a trace of them is found in any reply.
 """
 
+import os
 import shutil
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -19,9 +20,12 @@ from proxy.admin.table import House, Stores, table
 from proxy.admin.usage_limits import Rules
 from proxy.auth.gate import Gate
 from proxy.auth.keys import digest, mint
+from proxy.auth.passwords import Passwords
+from proxy.auth.sign_in import SignIn
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
 from proxy.domain.entry import COMPLETED, Entry
+from proxy.domain.in_flight import InFlight
 from proxy.domain.letter import Away, Fate, Letter
 from proxy.domain.model import Rates
 from proxy.domain.people import Actor
@@ -43,6 +47,7 @@ from proxy.storage.models import ModelSwitches
 from proxy.storage.month_use import MonthUse
 from proxy.storage.notes import Notes
 from proxy.storage.packages import CreditPacks, Packages
+from proxy.storage.passwords import Passwords as StoredPasswords
 from proxy.storage.rates import RateSheet
 from proxy.storage.roles import Roles
 from proxy.storage.sqlite import SqliteDatabase
@@ -203,6 +208,8 @@ class People:
             audit=self.audit,
             notes=Notes(database),
         )
+        self.passwords = StoredPasswords(database)
+        self.sign_in = SignIn(self.passwords, Passwords(), HASH_SECRET, os.urandom)
         house = House(
             shelf=self.shelf,
             months=Months("UTC"),
@@ -211,6 +218,8 @@ class People:
             rules=lambda: Rules(SETTINGS.limits.ladder, SETTINGS.limits.hard_stop),
             reload=self._reload,
             mail=self.mail,
+            under_way=lambda: [self.under_way(tenant) for tenant in TENANTS],
+            make_link=self.sign_in.link,
         )
         self.table: list[AnyEndpoint] = table(stores, house)
         self.table_without_mail = table(stores, replace(house, mail=None))
@@ -230,6 +239,27 @@ class People:
         self.gate.forget()
         versions = await self.changes.versions()
         await self.shelf.refresh(versions[MODELS_TOPIC])
+
+    def under_way(self, tenant: str) -> InFlight:
+        """A request of somebody of a tenant that never ends."""
+        return InFlight(
+            request_id=f"req.{tenant}.flying",
+            errand="message",
+            tenant_id=self.id(tenant),
+            tenant=f"The {tenant} tenant",
+            user_id=self.id(f"{tenant}.{TENANTS[tenant][0]}"),
+            email=f"somebody@{tenant}.example",
+            key_id="key_1",
+            asked="haiku",
+            model=KIMI.id,
+            via="mapping",
+            streamed=True,
+            client="curl",
+            stage="streaming",
+            provider="kit",
+            attempts=1,
+            age_s=1.5,
+        )
 
     async def _reload(self) -> list[str]:
         return []

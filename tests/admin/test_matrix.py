@@ -104,6 +104,7 @@ CASES: dict[str, Case] = {
         "ca pa ad tm hd", "pa ad tm hd", body=body(first_name="New")
     ),
     "DELETE /v1/admin/users/{user_id}": Case("ca pa ad tm hd", "pa ad tm hd"),
+    "POST /v1/admin/users/{user_id}/sign-in-link": Case("ca pa ad tm hd", "pa ad tm hd"),
     "POST /v1/admin/users/{user_id}/transfer": Case(
         "pa ad tm hd",
         "pa ad tm hd",
@@ -168,6 +169,7 @@ CASES: dict[str, Case] = {
     "GET /v1/admin/providers": nothing_of_anyone(MSP),
     "GET /v1/admin/settings": nothing_of_anyone("pa ad"),
     "POST /v1/admin/reload": nothing_of_anyone("pa ad"),
+    "GET /v1/admin/in-flight": nothing_of_anyone(f"ca {MSP}"),
     "GET /v1/admin/audit": Case("pa ad", "pa ad", query="?tenant_id={tenant_id}"),
 }
 
@@ -218,6 +220,7 @@ async def everything(people: People) -> dict[str, list[tuple[Any, ...]]]:
     tables = (
         *("tenants", "users", "roles", "keys", "packages", "credit_packs", "tenant_templates"),
         *("model_switches", "rates", "installation", "preferences", "audit", "letters"),
+        *("passwords", "sessions", "sign_in_links"),
     )
     return {
         table: sorted(await people.database.fetch(f"SELECT * FROM {table}"), key=repr)

@@ -52,6 +52,9 @@ def test_it_prints_what_is_needed_to_go_on_and_serves_until_ctrl_c(tmp_path: Pat
         key = (tmp_path / "var" / "demo.key").read_text().strip()
         assert f"Base URL   {base}\n" in shown
         assert f"API key    {key}\n" in shown
+        password = (tmp_path / "var" / "demo.password").read_text().strip()
+        assert f"Console    http://127.0.0.1:{port}/\n" in shown
+        assert f"sign in as admin@example.com, password {password}\n" in shown
         assert f'curl -N {base}/v1/messages \\\n    -H "x-api-key: {key}"' in shown
         assert f'Anthropic(base_url="{base}", api_key="{key}")' in shown
         assert f"ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude" in shown
@@ -79,15 +82,15 @@ def curl_of(shown: str) -> bytes:
     return found[1].encode()
 
 
-def test_a_second_start_uses_the_same_key(tmp_path: Path) -> None:
-    file = tmp_path / "var" / "demo.key"
-    keys = []
+def test_a_second_start_uses_the_same_key_and_password(tmp_path: Path) -> None:
+    files = [tmp_path / "var" / name for name in ("demo.key", "demo.password")]
+    found = []
     for _ in range(2):
         ended = finished("proxy", "demo", "--once", "--port", "0", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
-        keys.append(file.read_text().strip())
-    assert keys[0] == keys[1]
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        found.append([file.read_text().strip() for file in files])
+    assert found[0] == found[1]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
 
 
 def test_a_key_that_fits_no_storage_is_made_anew(tmp_path: Path) -> None:

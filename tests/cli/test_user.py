@@ -1,10 +1,14 @@
 """`user`: the people, from the command line."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from proxy.auth.passwords import Passwords
+from proxy.storage.database import Database
 from proxy.storage.keys import Keys
+from proxy.storage.passwords import Passwords as StoredPasswords
 from tests.cli.operating import Operator
 
 
@@ -26,7 +30,9 @@ def test_the_first_administrator_needs_no_command_before(operator: Operator) -> 
         "tenant_id": made["tenant_id"],
         "tenant_name": "Default",
         "created_at": made["created_at"],
+        "password": made["password"],
     }
+    assert len(made["password"]) >= 24
     other = operator.json("user", "create", "boss@example.com", "--admin", "--tenant", "MSP")
     assert other["tenant_name"] == "MSP"
 
@@ -114,6 +120,41 @@ def test_every_change_is_in_the_audit_under_the_operator(operator: Operator) -> 
         ("user.create", "operator"),
         ("user.delete", "operator"),
     ]
+
+
+def test_a_password_is_made_and_shown_once_and_stored_as_a_hash_only(
+    operator: Operator, tmp_path: Path
+) -> None:
+    operator.says("user", "create", "ada@example.com")
+    said = operator.says("user", "password", "ada@example.com")
+    made = said.rpartition(": ")[2].strip()
+    assert len(made) >= 24
+    for file in tmp_path.glob("gateway.db*"):
+        assert made.encode() not in file.read_bytes()
+
+    async def hashed(database: Database) -> str:
+        accounts = await StoredPasswords(database).accounts("ADA@example.com")
+        return accounts[0].password_hash or ""
+
+    stored = operator.stored(hashed)
+    assert asyncio.run(Passwords().matches(made, stored))
+    assert operator.says("user", "password", "ada@example.com") != said
+    assert operator.stored(hashed) != stored
+
+
+def test_a_given_password_is_taken_and_not_printed(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADAS_PASSWORD", "correct horse battery staple")
+    given = ("--password", "env:ADAS_PASSWORD")
+    said = operator.says("user", "create", "ada@example.com", *given)
+    assert "horse" not in said and "Password" not in said
+    monkeypatch.setenv("ADAS_PASSWORD", "short")
+    refused = operator.fails("user", "password", "ada@example.com", *given)
+    assert "password: It must have at least 12 characters." in refused
+    assert "ADAS_ABSENT" in operator.fails(
+        "user", "password", "ada@example.com", "--password", "env:ADAS_ABSENT"
+    )
 
 
 @pytest.mark.parametrize(

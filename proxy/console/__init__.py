@@ -1,0 +1,1 @@
+"""The pages in the browser: Workspace and Admin. What they show and change goes through `/v1/*`."""
