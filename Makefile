@@ -44,7 +44,7 @@ floors: $(VENV)/.installed-dev
 clients: $(VENV)/.installed-dev  ## install the real SDKs and Claude Code the tests drive
 	$(BIN)/python tests/clients/install.py
 
-servers: $(VENV)/.installed-dev  ## install PostgreSQL, Redis, Prometheus, HAProxy, which the tests start themselves
+servers: $(VENV)/.installed-dev  ## install PostgreSQL, Redis, Prometheus, HAProxy, Chromium, which the tests start themselves
 	@$(BIN)/python -m tests.kit.servers
 
 docs: $(VENV)/.installed-dev  ## write docs/settings.md anew, out of the settings

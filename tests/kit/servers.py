@@ -1,7 +1,8 @@
 """Real servers for tests, found on the machine and started when first asked for.
 
 Each test process has its own, on free loopback ports, in a temporary folder; a random password
-guards each. `python -m tests.kit.servers` installs what is missing (Debian, as root).
+guards each. `python -m tests.kit.servers` installs what is missing (Debian, as root), the browser
+of `browser.py` too.
 
     postgres        the server: stopped, killed, paused and begun again on the same port
     postgres_url    the URL of an empty database of this test's own
@@ -37,8 +38,9 @@ PACKAGES = {
     "redis-server": "redis-server",
     "promtool": "prometheus",
     "haproxy": "haproxy",
+    "chromium": "chromium fonts-dejavu-core",  # tests/kit/browser.py; without a font it shows none
 }
-"""Program wanted, and the Debian package that brings it."""
+"""Program wanted, and the Debian packages that bring it."""
 
 
 def found(program: str) -> Path | None:
@@ -380,7 +382,12 @@ def redis_url(redis_server: Redis) -> str:
 
 def install() -> int:
     """Install what is missing; 0 when all is there. Says nothing when nothing was to do."""
-    missing = [package for program, package in PACKAGES.items() if found(program) is None]
+    missing = [
+        package
+        for program, packages in PACKAGES.items()
+        if found(program) is None
+        for package in packages.split()
+    ]
     if not missing:
         return 0
     packages = " ".join(missing)

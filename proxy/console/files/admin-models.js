@@ -71,7 +71,7 @@ async function houseTable(session, redraw) {
       { title: "Multiplier", value: (model) => times(model.multiplier), number: true, sort: (model) => model.multiplier },
       { title: "Credits per million tokens, in / out", value: (model) => (model.rates ? `${count(model.rates.input)} / ${count(model.rates.output)}` : badge("no rates", "bad")), number: true, sort: (model) => model.rates?.input ?? 0 },
       { title: "Deployments", value: (model) => model.deployments.map((each) => each.provider).join(", "), cut: true },
-      { title: "", value: (model) => [model.base_level ? badge("base") : null, model.vision ? badge("vision") : null].filter(Boolean).reduce((all, each) => (all.append(each, " "), all), el("span")), text: () => "" },
+      { title: "Also", value: (model) => [model.base_level ? badge("base") : null, model.vision ? badge("vision") : null].filter(Boolean).reduce((all, each) => (all.append(each, " "), all), el("span")), text: () => "" },
     ],
     actions: (model) => button("Rates", () => showRates(model, may, redraw), { kind: "small", label: `Rates of ${model.display_name}` }),
   });
@@ -111,7 +111,7 @@ async function showRates(model, may, redraw) {
         { title: "From", value: (each) => minuteOf(each.effective_from), sort: (each) => each.effective_from },
         { title: "In", value: (each) => count(each.rates.input ?? 0), number: true },
         { title: "Out", value: (each) => count(each.rates.output ?? 0), number: true },
-        { title: "", value: (each) => (each.to_come ? badge("to come", "accent") : "") },
+        { title: "State", value: (each) => (each.to_come ? badge("to come", "accent") : "") },
       ],
       actions: may ? (each) => (each.to_come ? button("Withdraw", () => withdraw(model, each, () => { shown.close(); showRates(model, may, redraw); }), { kind: "small danger" }) : null) : null,
     }),

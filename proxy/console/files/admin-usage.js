@@ -31,7 +31,7 @@ export async function show(page, session) {
             columns: [
               { title: "Tenant", value: (each) => el("a", { href: `/admin/tenants?id=${encodeURIComponent(each.id)}` }, each.name), text: (each) => each.name },
               { title: "Used", value: (each) => `${credits(each.total_credits_used)} / ${credits(each.total_credit_limit)}`, number: true, sort: (each) => each.total_credits_used },
-              { title: "", value: (each) => badge(percent(each.total_credit_limit ? each.total_credits_used / each.total_credit_limit : 1), each.total_credits_used >= each.total_credit_limit ? "bad" : "warn") },
+              { title: "Share", value: (each) => badge(percent(each.total_credit_limit ? each.total_credits_used / each.total_credit_limit : 1), each.total_credits_used >= each.total_credit_limit ? "bad" : "warn") },
             ],
           }),
         )

@@ -1,6 +1,6 @@
 // The frame around every page: who is signed in, the navigation, banners, and the page itself.
 
-import { el, fill, pageHead } from "./dom.js";
+import { el, fill, pageHead, tell } from "./dom.js";
 import { get, remove, useForgeryToken, Refused } from "./api.js";
 import { banners } from "./banners.js";
 import { applyTheme, turnTheme } from "./theme.js";
@@ -87,7 +87,11 @@ async function begin() {
 }
 
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof Refused) return;
+  if (event.reason instanceof Refused) {
+    event.preventDefault();
+    tell(event.reason.message);
+    return;
+  }
   troubled("Something went wrong", "The page failed. Load it again; if that does not help, tell the operator what you did.");
   main.dataset.shown = "failed";
 });

@@ -118,7 +118,7 @@ function packsCard(packs, tenantId, session, redraw) {
         { title: "Name", value: (each) => each.name },
         { title: "Credits", value: (each) => credits(each.credits), number: true, sort: (each) => each.credits },
         { title: "Valid", value: (each) => `${dayOf(each.valid_from)} – ${each.valid_until ? dayOf(each.valid_until) : "open"}`, sort: (each) => each.valid_from },
-        { title: "", value: (each) => (each.counts ? badge("counts now", "good") : badge("not now")) },
+        { title: "State", value: (each) => (each.counts ? badge("counts now", "good") : badge("not now")) },
       ],
       actions: mayChange
         ? (each) =>

@@ -1,8 +1,8 @@
 // What was used: figures, trend, heat map, and sums by model, client and user. The same for one's
 // own, for a workspace and for all of them; `query` says whose.
 
-import { card, el, empty, fill, tiles } from "./dom.js";
-import { get, withQuery } from "./api.js";
+import { card, el, empty, fill, notice, tiles } from "./dom.js";
+import { get, Refused, withQuery } from "./api.js";
 import { chart, heatMap } from "./charts.js";
 import { count, credits, percent, short, zone } from "./formats.js";
 import { table } from "./tables.js";
@@ -13,7 +13,16 @@ function spanDays(query) {
   return (new Date(query.end_date) - new Date(query.start_date)) / 86_400_000;
 }
 
-export async function usageReport(holder, query, { users = true, connect = false } = {}) {
+export async function usageReport(holder, query, wishes = {}) {
+  try {
+    await draw(holder, query, wishes);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    fill(holder, notice(error.message, "bad"));
+  }
+}
+
+async function draw(holder, query, { users = true, connect = false }) {
   const asked = { ...query, timezone: zone };
   const interval = spanDays(query) <= HOURS_OF_SHORT_SPANS ? "hour" : spanDays(query) > 120 ? "month" : "day";
   const [summary, trend, heat, models, sources, people] = await Promise.all([
