@@ -1,8 +1,9 @@
 """Queries: what was used, by model, user, source and time, and the rows themselves in pages.
 
 Sums are added up here in whole micro-credits; zones are not known here, only the offset of a
-stretch of time. Every query reads one stretch of `started_at` and, where it is given, one tenant:
-both have an index.
+stretch of time. Whole hours are read as the sums kept of them, and only what begins or ends within
+an hour as rows. Every query reads one stretch of time and, where it is given, one tenant: both have
+an index.
 """
 
 from typing import Any
@@ -13,19 +14,23 @@ from proxy.domain.entry import CLIENT_GONE, COMPLETED, Entry
 from proxy.domain.people import CREDIT
 from proxy.domain.sums import ModelSums, SourceSums, Sums, UserSums, Within
 from proxy.storage.database import Database, Row
+from proxy.storage.hours import HOUR_MS
 
+_KEYS = "tenant_id, user_id, model, surface, client"
+_ADDED = Sums._fields[2:]
+# One row of the ledger as a sum of one.
+_ROW_SUMS = ", ".join(
+    [
+        "1 AS requests",
+        f"CASE WHEN outcome IN ('{COMPLETED.value}', '{CLIENT_GONE.value}')"
+        " THEN 0 ELSE 1 END AS errors",
+        *_ADDED,
+    ]
+)
+_HOUR_SUMS = ", ".join(Sums._fields)
 # CAST: PostgreSQL would give a sum of BIGINT as NUMERIC. Coalesce: no rows have no sum.
 _SUMS = ", ".join(
-    [
-        "count(*) AS requests",
-        f"CAST(coalesce(sum(CASE WHEN e.outcome IN ('{COMPLETED.value}', '{CLIENT_GONE.value}')"
-        " THEN 0 ELSE 1 END), 0) AS BIGINT) AS errors",
-        *[
-            f"CAST(coalesce(sum(e.{name}), 0) AS BIGINT) AS {name}"
-            for name in Sums._fields
-            if name not in ("requests", "errors")
-        ],
-    ]
+    [f"CAST(coalesce(sum(e.{name}), 0) AS BIGINT) AS {name}" for name in Sums._fields]
 )
 _CREDITS = "credits_in + credits_out + credits_actions"
 _SUM_NAMES = ", ".join([f"g.{name}" for name in Sums._fields])
@@ -40,9 +45,9 @@ class Usage:
 
     async def total(self, within: Within) -> tuple[Sums, int]:
         """The sums of all, and how many users they are of."""
-        where, params = _where(within)
+        source, params = _sums_within(within)
         rows = await self._database.fetch(
-            f"SELECT count(DISTINCT e.user_id), {_SUMS} FROM entries e WHERE {where}", params
+            f"SELECT count(DISTINCT e.user_id), {_SUMS} FROM {source} e", params
         )
         return Sums(*rows[0][1:]), rows[0][0]
 
@@ -65,14 +70,14 @@ class Usage:
         Who has left a tenant is only an id to it: the address is no longer its own to know. For the
         others the month is that of all tenants they were in, as their role's cap counts it.
         """
-        where, params = _where(within)
+        source, params = _sums_within(within)
         rows = await self._database.fetch(
             "SELECT g.user_id, g.tenant_id, u.email, r.slug, r.user_credit_limit,"
             " CASE WHEN u.id IS NULL THEN NULL ELSE (SELECT CAST(coalesce(sum(m.credits), 0) AS"
             " BIGINT) FROM month_use m WHERE m.period = ? AND m.user_id = g.user_id) END,"
             f" {_SUM_NAMES}"
             f" FROM (SELECT e.user_id AS user_id, e.tenant_id AS tenant_id, {_SUMS}"
-            f" FROM entries e WHERE {where} GROUP BY e.user_id, e.tenant_id) g"
+            f" FROM {source} e GROUP BY e.user_id, e.tenant_id) g"
             " LEFT JOIN users u ON u.id = g.user_id AND u.tenant_id = g.tenant_id"
             " LEFT JOIN roles r ON r.id = u.role_id"
             f" ORDER BY {_CREDITS} DESC, g.user_id, g.tenant_id"
@@ -86,14 +91,14 @@ class Usage:
     ) -> list[tuple[int, Sums]]:
         """Per stretch of `every_ms` of a clock that is `offset_ms` ahead of UTC: its number since
         the epoch, from 0 to before `wrap` where that is given (168 hours: a week)."""
-        where, params = _where(within)
+        is_whole_hours = not (every_ms % HOUR_MS or offset_ms % HOUR_MS)
+        source, params = _sums_within(within) if is_whole_hours else _rows_within(within)
         # Written into the text: two parameters would not be seen to be the same expression.
         number = f"(e.started_at + {offset_ms:d}) / {every_ms:d}"
         if wrap is not None:
             number = f"({number}) % {wrap:d}"
         rows = await self._database.fetch(
-            f"SELECT {number}, {_SUMS} FROM entries e WHERE {where} GROUP BY {number} ORDER BY 1",
-            params,
+            f"SELECT {number}, {_SUMS} FROM {source} e GROUP BY {number} ORDER BY 1", params
         )
         return [(row[0], Sums(*row[1:])) for row in rows]
 
@@ -120,7 +125,8 @@ class Usage:
         before, which rows that arrive meanwhile do not move."""
         if before is not None:
             within = msgspec.structs.replace(within, end_ms=min(within.end_ms, before[0] + 1))
-        where, params = _where(within)
+        span = (within.start_ms, within.end_ms)
+        where, params = _owned(within, "e.started_at >= ? AND e.started_at < ?", span)
         if before is not None:
             where += " AND (e.started_at < ? OR e.event_id < ?)"
             params += before
@@ -138,22 +144,49 @@ class Usage:
     async def _groups(
         self, columns: str, names: str, within: Within, page: tuple[int, int]
     ) -> list[Row]:
-        where, params = _where(within)
+        source, params = _sums_within(within)
         # Wrapped: PostgreSQL orders by a name of the result, but not by a sum of names.
         return await self._database.fetch(
-            f"SELECT * FROM (SELECT {columns}, {_SUMS} FROM entries e WHERE {where}"
+            f"SELECT * FROM (SELECT {columns}, {_SUMS} FROM {source} e"
             f" GROUP BY {names}) g ORDER BY {_CREDITS} DESC, {names} LIMIT ? OFFSET ?",
             (*params, *page),
         )
 
 
-def _where(within: Within) -> tuple[str, tuple[Any, ...]]:
-    where = "e.started_at >= ? AND e.started_at < ?"
-    params: tuple[Any, ...] = (within.start_ms, within.end_ms)
+def _sums_within(within: Within) -> tuple[str, tuple[Any, ...]]:
+    """All sums of a stretch, as a table to select from: those of its whole hours, and the rows
+    before the first and behind the last of them."""
+    first, last = -(-within.start_ms // HOUR_MS), within.end_ms // HOUR_MS
+    if first >= last:
+        return _rows_within(within)
+    where, params = _owned(within, "hour >= ? AND hour < ?", (first, last))
+    parts = [
+        f"SELECT hour * {HOUR_MS} AS started_at, {_KEYS}, {_HOUR_SUMS} FROM hour_use WHERE {where}"
+    ]
+    for start_ms, end_ms in ((within.start_ms, first * HOUR_MS), (last * HOUR_MS, within.end_ms)):
+        if start_ms < end_ms:
+            edge, more = _edge(within, start_ms, end_ms)
+            parts.append(edge)
+            params += more
+    return f"({' UNION ALL '.join(parts)})", params
+
+
+def _rows_within(within: Within) -> tuple[str, tuple[Any, ...]]:
+    """The same, of rows alone."""
+    rows, params = _edge(within, within.start_ms, within.end_ms)
+    return f"({rows})", params
+
+
+def _edge(within: Within, start_ms: int, end_ms: int) -> tuple[str, tuple[Any, ...]]:
+    where, params = _owned(within, "started_at >= ? AND started_at < ?", (start_ms, end_ms))
+    return f"SELECT started_at, {_KEYS}, {_ROW_SUMS} FROM entries WHERE {where}", params
+
+
+def _owned(within: Within, where: str, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     for name in ("tenant_id", "user_id", "model"):
         wanted = getattr(within, name)
         if wanted is not None:
-            where += f" AND e.{name} = ?"
+            where += f" AND {name} = ?"
             params += (wanted,)
     return where, params
 

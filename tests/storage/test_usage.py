@@ -1,5 +1,6 @@
 """Sums of the ledger from every side, and its rows in pages that hold still."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +243,8 @@ _rows = st.lists(
 async def test_every_way_of_summing_comes_to_the_same(
     database: Database, rows: list[dict[str, Any]], tenant_id: str | None
 ) -> None:
-    await database.run([("DELETE FROM entries", ()), ("DELETE FROM month_use", ())])
+    tables = ("entries", "month_use", "hour_use")
+    await database.run([(f"DELETE FROM {table}", ()) for table in tables])
     await Entries(database).insert([entry(f"e{n}", **row) for n, row in enumerate(rows)])
     usage = Usage(database)
     within = Within(20_000 * DAY, 20_006 * DAY, tenant_id)
@@ -270,7 +272,7 @@ async def test_every_way_of_summing_comes_to_the_same(
     ("within", "index"),
     [
         (Within(1, 2, "tenant_1"), "entries_by_tenant"),
-        (Within(1, 2, "tenant_1", "user_1"), "entries_by_tenant"),
+        (Within(1, 2, "tenant_1", "user_1"), "entries_by_user"),
         (Within(1, 2), "entries_by_time"),
     ],
 )
@@ -295,6 +297,6 @@ async def test_a_tenants_usage_does_not_read_the_rows_of_others(
     await usage.by_user(within, "2026-11", 10)
     await usage.events(within, 10, before=(2, "e"))
     await database.close()
-    reads = [plan for plan in plans if " e USING" in plan or plan.startswith("SCAN e")]
+    reads = [plan for plan in plans if re.search(r"(SEARCH|SCAN) e(ntries)?\b", plan)]
     assert len(reads) == 3
     assert all(f"INDEX {index} " in plan for plan in reads), reads
