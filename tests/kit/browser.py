@@ -106,4 +106,5 @@ def _at_home(found: Visit, url: str) -> None:
 def picture(page: Page, folder: Path, name: str) -> None:
     """What a page looks like, for people; the folder is no part of the repository."""
     folder.mkdir(parents=True, exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=folder / f"{name}.png", full_page=True)

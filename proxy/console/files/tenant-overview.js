@@ -25,7 +25,7 @@ export async function showTenant(page, session, tenantId) {
     page,
     pageHead(
       tenant.name,
-      `${tenant.user_count} people · since ${dayOf(tenant.created_at)}`,
+      `${tenant.user_count === 1 ? "1 person" : `${tenant.user_count} people`} · since ${dayOf(tenant.created_at)}`,
       badge(tenant.status, tenant.status === "Active" ? "good" : "warn"),
       session.may("users.manage", "msp.users", "msp.view") ? el("a", { class: "button", href: `/admin/users?tenant=${encodeURIComponent(tenantId)}` }, "People") : null,
       session.may("models.disable", "msp.view", "msp.models") ? el("a", { class: "button", href: `/admin/models?tenant=${encodeURIComponent(tenantId)}` }, "Models") : null,
@@ -41,7 +41,8 @@ export async function showTenant(page, session, tenantId) {
     limits
       ? allowanceCard("Allowance", { used: limits.tenant.credits_used, limit: limits.tenant.credit_limit, state: limits.tenant.state, resetsAt: limits.period.resets_at, about: "Package and credit packs together." })
       : null,
-    el("div", { class: "grid two" }, packageCard(tenant, path, session, redraw), packs ? packsCard(packs.credit_packs, tenantId, session, redraw) : null, settingsCard(tenant, path, session, own, redraw)),
+    el("div", { class: "grid two" }, packageCard(tenant, path, session, redraw), settingsCard(tenant, path, session, own, redraw)),
+    packs ? packsCard(packs.credit_packs, tenantId, session, redraw) : null,
     limitsCard(tenant, limits, path, session, redraw),
   );
 }
