@@ -224,7 +224,8 @@ _used = st.lists(
 async def test_all_sums_agree_with_each_other_and_with_what_limits_go_by(
     books: Ledger, used: list[tuple[str, dict[str, Any]]], zone: str
 ) -> None:
-    await books.database.run([("DELETE FROM entries", ()), ("DELETE FROM month_use", ())])
+    tables = ("entries", "month_use", "hour_use")
+    await books.database.run([(f"DELETE FROM {table}", ()) for table in tables])
     await books.entries.insert(books.rows(used))
     one = books.callers["ada"].tenant_id
 

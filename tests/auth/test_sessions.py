@@ -49,6 +49,10 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     await database.close()
 
 
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("gateway.db*"))
+
+
 async def refused(place: Place, token: str, at_ms: int, needs: str = "") -> Kind:
     with pytest.raises(Fault) as caught:
         await place.sessions.caller(token, at_ms, needs)
@@ -59,7 +63,7 @@ async def test_what_a_browser_holds_is_stored_nowhere(place: Place, tmp_path: Pa
     token = await place.sessions.begin(place.ada, NOW)
     assert len(token) == 64
     assert (await place.sessions.caller(token, NOW)).user_id == place.ada
-    stored = b"".join(file.read_bytes() for file in tmp_path.glob("gateway.db*"))
+    stored = everything_in(tmp_path)
     assert token.encode() not in stored and bytes.fromhex(token) not in stored
 
 

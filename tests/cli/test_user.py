@@ -136,10 +136,10 @@ def test_a_password_is_made_and_shown_once_and_stored_as_a_hash_only(
         accounts = await StoredPasswords(database).accounts("ADA@example.com")
         return accounts[0].password_hash or ""
 
-    stored = operator.stored(hashed)
+    stored = operator.asked(hashed)
     assert asyncio.run(Passwords().matches(made, stored))
     assert operator.says("user", "password", "ada@example.com") != said
-    assert operator.stored(hashed) != stored
+    assert operator.asked(hashed) != stored
 
 
 def test_a_given_password_is_taken_and_not_printed(

@@ -215,7 +215,10 @@ def test_a_cap_that_is_near_and_one_that_is_reached_have_a_banner(
     said = floor.say(floor.key("tom@acme.example"), OPUS)
     used = floor.gateway.row(said.headers["x-request-id"])
     credits = (used["credits_in"] + used["credits_out"]) / 1_000_000
-    for share, kind, words in ((0.9, "warn", "most of the cap"), (1.0, "bad", "reached the cap")):
+    for share, kind, words in (
+        (0.9, "warn", "% of your own monthly limit"),
+        (1.0, "bad", "Your own monthly limit is used"),
+    ):
         cap = msgspec.json.encode(round(credits / share, 6)).decode()
         floor.run("role", "change", "tiny", "--tenant", "Acme", "--user-credit-limit", cap)
         page = here.go("/workspace/usage")
