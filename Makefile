@@ -8,7 +8,7 @@ FUZZ ?= 20
 CHAOS_S ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients servers fuzz docs chaos bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers fuzz docs chaos audit bench bench-compare loadtest clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ fuzz: $(VENV)/.installed-dev  ## the laws of bytes and translation, FUZZ times a
 
 chaos: servers  ## workers, PostgreSQL, Redis and providers killed at random under load, CHAOS_S seconds (120)
 	CHAOS_S=$(CHAOS_S) $(BIN)/python -m pytest -s tests/chaos
+
+audit: $(VENV)/.installed-audit  ## known weaknesses of the pinned dependencies
+	$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off -r constraints.txt
 
 check: style types floors  ## format, lint, types, import contracts
 
@@ -73,4 +76,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the development tools …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench,otlp]'
+	@touch $@
+
+$(VENV)/.installed-audit: $(VENV)/.installed-dev
+	@echo "installing pip-audit …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench,otlp,audit]'
 	@touch $@

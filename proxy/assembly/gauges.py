@@ -1,7 +1,6 @@
 """Figures that stand in the rooms, read into the metrics four times a second, all at once.
 
-The rooms count for themselves and know nothing of metrics; nobody on the hot path comes here. The
-time between two readings also tells how late the event loop is.
+The rooms count for themselves and know nothing of metrics; nobody on the hot path comes here.
 """
 
 import os
@@ -36,17 +35,12 @@ class Rooms(msgspec.Struct):
 
 
 class Gauges:
-    """Fills `metrics` of one process; `read` it every `every_s`."""
+    """Fills `metrics` of one process."""
 
-    def __init__(self, metrics: Metrics, rooms: Rooms, every_s: float) -> None:
+    def __init__(self, metrics: Metrics, rooms: Rooms) -> None:
         self._metrics = metrics
         self._rooms = rooms
-        self._every_s = every_s
         metrics.spool_limit_bytes = rooms.spool_bytes_max
-
-    def lag(self, slept_s: float) -> None:
-        """A sleep of `every_s` has taken so long."""
-        self._metrics.loop_lag.observe(max(0.0, slept_s - self._every_s))
 
     def read(self) -> None:
         """Take over what the rooms have counted."""

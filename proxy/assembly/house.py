@@ -30,6 +30,7 @@ from proxy.admin.requests import RequestLookup
 from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
+from proxy.assembly.capacity import connections_within
 from proxy.assembly.console import open_console
 from proxy.assembly.gauges import Gauges, Rooms
 from proxy.assembly.limits import limited_models, open_desk
@@ -48,6 +49,7 @@ from proxy.config.settings import Settings
 from proxy.domain.caller import AliasMapping, Caller
 from proxy.domain.fault import Fault
 from proxy.domain.ids import CountedIds, make_id
+from proxy.gateway.apart import Apart
 from proxy.gateway.counting import Counting
 from proxy.gateway.explanation import Explainer
 from proxy.gateway.in_flight import in_flight
@@ -65,14 +67,17 @@ from proxy.observe.metrics import Metrics
 from proxy.observe.traces import Traces
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
+from proxy.server.body_room import BodyRoom
 from proxy.server.envelope import REQUEST_ID, Envelope
 from proxy.server.explain import ExplainPage
 from proxy.server.front import DateLine, DoorLimits, Front
 from proxy.server.health import HealthPages
 from proxy.server.listener import Listener
+from proxy.server.loop_lag import LoopLag
 from proxy.server.models import ModelPages
 from proxy.server.office import Office
 from proxy.server.routes import application
+from proxy.server.turnstile import Room, Turnstile
 from proxy.storage.calibration import StoredCalibration
 from proxy.storage.changes import MODELS, PREFERENCES, TERMS, Changes
 from proxy.storage.database import unix_ms
@@ -123,6 +128,7 @@ class House:
         self._worker = worker
         self._tasks = Tasks()
         self._wheel = Wheel(time.monotonic)
+        self._apart = Apart()
         self._metrics = Metrics()
         self._storage_trouble = ""
         self._ready = False
@@ -148,6 +154,7 @@ class House:
         await self._listener.open(listening)
         await self._open_metrics_port()
         self._wheel.start()
+        self._loop_lag.start()
         for name, work in self._standing_work():
             self._tasks.start(work, name)
         # What lives now lives long: the collector need not look at it at every turn.
@@ -169,6 +176,7 @@ class House:
             self._keys,
             storage.hash_secret,
             keys_cached_max=settings.auth.keys_cached_max,
+            lookups_max=settings.auth.lookups_max,
             furnish=self._with_mapping,
         )
         sealed_by = seal_secrets(settings.sealing, self._environ, storage.hash_secret)
@@ -324,6 +332,8 @@ class House:
             means,
             self._tasks,
             self._searches.searching,
+            apart=self._apart,
+            body_bytes_max=settings.server.body_bytes_max,
         )
         date = DateLine(time.time)
         self._wheel.watch(date)
@@ -332,18 +342,23 @@ class House:
             wanted=settings.observability.access_log,
             as_json=settings.observability.log == "json",
         )
+        self._turnstile = Turnstile(
+            self._walk,
+            Room(
+                in_flight_max=settings.server.in_flight_max,
+                queue_max=settings.server.queue_max,
+                queue_wait_s=settings.server.queue_wait_s,
+                lag_max_s=settings.server.lag_max_ms / 1000,
+            ),
+            time.monotonic,
+        )
+        self._loop_lag = LoopLag(time.monotonic, self._loop_looked)
         return Front(
             walk=self._walk,
+            turnstile=self._turnstile,
+            body_room=BodyRoom(settings.server.bodies_bytes_max),
             office=office,
-            limits=msgspec.convert(
-                {
-                    name: getattr(
-                        settings.upstream if name == "held_bytes_max" else settings.server, name
-                    )
-                    for name in DoorLimits.__struct_fields__
-                },
-                DoorLimits,
-            ),
+            limits=_door_limits(settings),
             wheel=self._wheel,
             metrics=self._metrics,
             access_log=self._access_log,
@@ -363,6 +378,10 @@ class House:
             self._spans = open_spans(wanted.otlp_endpoint, self._environ)
             self._traces = Traces(wanted.trace_ratio, os.urandom, tells=wanted.trace_providers)
         return self._traces
+
+    def _loop_looked(self, lag_s: float) -> None:
+        self._metrics.loop_lag.observe(lag_s)
+        self._turnstile.looked(lag_s)
 
     async def _open_metrics_port(self) -> None:
         observability = self.settings.observability
@@ -437,13 +456,15 @@ class House:
                 self._access_log,
                 self.settings.ledger.spool_bytes_max,
             ),
-            HOUSEKEEPING_S,
         )
         while True:
-            began_s = time.monotonic()
             await asyncio.sleep(HOUSEKEEPING_S)
-            gauges.lag(time.monotonic() - began_s)
             self._access_log.flush()
+            self._metrics.requests_waiting = self._turnstile.waiting
+            self._metrics.deployments_out = self._suppliers.out(self._wheel.now_s)
+            self._metrics.draining = self._suppliers.drains.under_way
+            self._metrics.ejections = self._suppliers.ejections
+            self._metrics.retries_withheld = self._suppliers.retries_withheld
             self._look_at_books()
             self._metrics.stopping = int(self._front.draining)
             if self._post_office is not None:
@@ -548,9 +569,11 @@ class House:
         left = await self._listener.drain(server.drain_timeout_s, server.drain_notice_s)
         if left:
             _LOG.warning("%d connections did not finish in time", left)
-            for thing in self._wheel.watched():
-                if isinstance(thing, Relay | SearchTurns):
-                    thing.house_stops()
+        # Also what is read on for clients that left: what is known of it is written down.
+        for thing in self._wheel.watched():
+            if isinstance(thing, Relay | SearchTurns):
+                thing.house_stops()
+        if left:
             await self._listener.drain(UNWIND_S)
         await self._office.close()
         if self._metrics_runner is not None:
@@ -558,7 +581,9 @@ class House:
         self._wheel.stop()
         if self._post_office is not None:
             await self._post_office.outbox.close()
+        self._loop_lag.stop()
         await self._tasks.stop()
+        await self._apart.close()
         self._suppliers.close()
         await self._searches.close()
         try:
@@ -573,3 +598,12 @@ class House:
             await asyncio.to_thread(self._spans.close)
         self._board.withdraw()
         await self._storage.database.close()
+
+
+def _door_limits(settings: Settings) -> DoorLimits:
+    named = {
+        name: getattr(settings.upstream if name == "held_bytes_max" else settings.server, name)
+        for name in DoorLimits.__struct_fields__
+    }
+    named["connections_max"] = connections_within(settings.server.connections_max)
+    return msgspec.convert(named, DoorLimits)

@@ -3,13 +3,14 @@
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
 from proxy.domain.call import Call
+from proxy.gateway.drain import Drains
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Watched, Wheel
@@ -28,8 +29,10 @@ from proxy.providers.vertex import Vertex
 from proxy.providers.vertex_place import base_url
 from proxy.upstream.aws_credential import AwsCredential
 from proxy.upstream.aws_login import AwsLogin
+from proxy.upstream.choice import Ejection, Standing
 from proxy.upstream.google_token import GoogleCredential, open_google_login
 from proxy.upstream.pool import Pool, PoolLimits
+from proxy.upstream.retry import RetryBudget
 from proxy.upstream.tunnel import proxy_for
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, split_base_url
@@ -65,6 +68,12 @@ class Suppliers:
         self._routes: dict[str, tuple[Route, ...]] = {}
         self._credentials: dict[tuple[str, ...], _Held] = {}
         self._credentials_kept: set[tuple[str, ...]] = set()
+        self.drains = Drains(
+            upstream.drains_max, upstream.drain_deadline_s, upstream.drain_bytes_max
+        )
+        self._draining: set[str] = set()
+        self._secrets: dict[str, bytes] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
         self._tasks = tasks
         self._wheel = wheel
 
@@ -72,6 +81,7 @@ class Suppliers:
         """Model id to its deployments, those whose provider can be called."""
         makers: dict[str, _Maker] = {}
         self._credentials_kept = set()
+        self._secrets = self._revealed(settings.providers)
         for each in settings.providers:
             try:
                 maker = self._maker(each)
@@ -88,10 +98,12 @@ class Suppliers:
             for each in settings.providers
             if each.wire == "vertex" and each.count_region and each.name in makers
         }
+        self._draining = {each.name for each in settings.providers if each.on_disconnect == "drain"}
         routes: dict[str, tuple[Route, ...]] = {}
         for model in settings.models:
+            retries = RetryBudget(self._upstream.retry_share)
             routes[model.id] = tuple(
-                self._route(makers[each.provider], each.model, counters.get(each.provider))
+                self._route(makers[each.provider], each.model, counters.get(each.provider), retries)
                 for each in model.deployments
                 if each.provider in makers
             )
@@ -99,6 +111,26 @@ class Suppliers:
         for account in self._credentials.keys() - self._credentials_kept:
             self._wheel.unwatch(self._credentials.pop(account))
         return routes
+
+    def out(self, now_s: float) -> dict[str, int]:
+        """Deployments that are asked last because they failed: provider and model, parted by a tab,
+        to 1."""
+        return {
+            f"{route.provider.name}\t{route.upstream_model}": 1
+            for routes in self._routes.values()
+            for route in routes
+            if route.standing.is_out(now_s)
+        }
+
+    @property
+    def ejections(self) -> int:
+        """How often a deployment was put out."""
+        return sum([standing.ejections for standing in self._standings.values()])
+
+    @property
+    def retries_withheld(self) -> int:
+        """Calls that might have gone on to another deployment but for the budget."""
+        return sum([routes[0].retries.withheld for routes in self._routes.values() if routes])
 
     def learned(self, now_s: float) -> dict[str, int]:
         """What deployments refused and are not sent any more: provider, model and field, parted
@@ -115,10 +147,21 @@ class Suppliers:
         for pool in self.pools.values():
             pool.close()
 
-    def _route(self, maker: _Maker, name: str, counter: _Maker | None) -> Route:
-        counted_by = None if counter is None else self._route(counter, name, None)
+    def _route(
+        self, maker: _Maker, name: str, counter: _Maker | None, retries: RetryBudget
+    ) -> Route:
+        counted_by = None if counter is None else self._route(counter, name, None, retries)
         provider = maker(name)
-        return Route(provider, self._pool(provider.origin), name, counted_by)
+        return Route(
+            provider,
+            self._pool(provider.origin),
+            name,
+            counted_by,
+            self._standing(provider.name, name),
+            retries,
+            self._secrets.get(provider.name, b""),
+            self.drains if provider.name in self._draining else None,
+        )
 
     def _vertex(self, each: ProviderSettings, region: str) -> _Maker:
         """Deployments in one region of Google Cloud."""
@@ -154,6 +197,17 @@ class Suppliers:
             event_bytes_max=upstream.event_bytes_max,
             without_searches=self._without_searches,
         )
+
+    def _revealed(self, providers: Sequence[ProviderSettings]) -> dict[str, bytes]:
+        """By provider; those that cannot be read are told elsewhere."""
+        secrets: dict[str, bytes] = {}
+        for each in providers:
+            try:
+                key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""
+                secrets[each.name] = key.encode("latin-1")
+            except (SecretProblem, ValueError):
+                continue
+        return secrets
 
     def _maker(self, each: ProviderSettings) -> _Maker:
         """What makes the provider of a deployment, given the model's name there."""
@@ -270,6 +324,16 @@ class Suppliers:
             self._wheel.watch(held)
         return held
 
+    def _standing(self, provider: str, upstream_model: str) -> Standing:
+        """What is known of a deployment outlives a change of the settings."""
+        standing = self._standings.get((provider, upstream_model))
+        if standing is None:
+            upstream = self._upstream
+            standing = self._standings[provider, upstream_model] = Standing(
+                Ejection(upstream.eject_failures, upstream.eject_s, upstream.eject_max_s)
+            )
+        return standing
+
     def _pool(self, origin: Origin) -> Pool:
         pool = self.pools.get(origin)
         if pool is None:
@@ -281,6 +345,8 @@ class Suppliers:
                     waiting_max=upstream.waiting_max,
                     connect_timeout_s=upstream.connect_timeout_s,
                     idle_connection_timeout_s=upstream.idle_connection_timeout_s,
+                    connection_age_max_s=upstream.connection_age_max_s,
+                    warm=upstream.warm_connections,
                 ),
                 start_task=self._tasks.start,
                 clock=time.monotonic,

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from proxy.auth.credential import Presented
 from proxy.auth.keys import DIGEST_BYTES
 from proxy.domain.caller import Caller
-from proxy.domain.fault import Fault, Kind
+from proxy.domain.fault import OVERLOADED, Fault, Kind, Source
 from proxy.domain.permissions import USE_GATEWAY
 
 """The permission without which no gateway call is served (domain.md 2.3)."""
@@ -52,6 +52,7 @@ class Gate:
         hash_secret: bytes,
         *,
         keys_cached_max: int,
+        lookups_max: int = 100,
         unknown_ttl_s: float = 2.0,
         furnish: Furnish = _unfurnished,
     ) -> None:
@@ -59,8 +60,10 @@ class Gate:
         self._furnish = furnish
         self._keyed = blake2b(digest_size=DIGEST_BYTES, key=hash_secret)
         self._keys_cached_max = keys_cached_max
+        self._lookups_max = lookups_max
         self._unknown_ttl_ms = int(unknown_ttl_s * 1000)
         self._callers: dict[bytes, Caller] = {}
+        self._known: set[bytes] = set()
         self._unknown_until: dict[bytes, int] = {}
         self._asking: dict[bytes, asyncio.Future[Caller | None]] = {}
         self._last_used: dict[str, int] = {}
@@ -95,6 +98,10 @@ class Gate:
     def forget(self) -> None:
         """Something about people, keys, models or mappings changed: ask the store again."""
         self._forgotten += 1
+        # Whoever was let in up to now is looked up before strangers are.
+        self._known.update(self._callers)
+        if len(self._known) > self._keys_cached_max:
+            self._known = set(self._callers)
         self._callers.clear()
         self._unknown_until.clear()
         # Queries under way may have read the state before the change; nobody new may join them.
@@ -139,6 +146,8 @@ class Gate:
                 return asking.result()
             # Whoever asked was cancelled before the answer came: the next in line asks.
 
+        if len(self._asking) >= self._lookups_max and digest not in self._known:
+            _come_back()
         asking = asyncio.get_running_loop().create_future()
         self._asking[digest] = asking
         forgotten = self._forgotten
@@ -199,6 +208,17 @@ def _refuse(presented: Presented) -> NoReturn:
         message = f"{problem}: send {accepted}."
     # Without retry=False Claude Code repeats a 401 for three minutes (client-contract.md 2).
     raise Fault(Kind.UNAUTHENTICATED, message, hint=_WHERE_TO_MAKE_ONE, retry=False)
+
+
+def _come_back() -> NoReturn:
+    """529 where somebody tries one key after the other: storage has other work to do."""
+    raise Fault(
+        Kind.OVERLOADED,
+        "Too many unknown keys are being looked up. Try again in a moment.",
+        source=Source.HOUSE,
+        retry_after_s=1,
+        reason=OVERLOADED,
+    )
 
 
 def _forbid(caller: Caller) -> NoReturn:

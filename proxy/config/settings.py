@@ -40,6 +40,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The address clients use, shown in examples and links; empty: made of host and port."""
     body_bytes_max: Count = 33_554_432
     """Largest request body, decompressed; more is answered 413."""
+    bodies_bytes_max: Count = 536_870_912
+    """Bytes of bodies over a megabyte held at a time, per process; more are answered 529."""
     header_bytes_max: Count = 65_536
     """Largest request head; a longer one is refused."""
     header_timeout_s: Seconds = 15.0
@@ -60,6 +62,14 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     take over; several workers always do."""
     connections_max: Count = 20_000
     """Open client connections per process."""
+    in_flight_max: Count = 10_000
+    """Messages requests carried at a time, per process."""
+    queue_max: Annotated[int, Meta(ge=0)] = 100
+    """So many more may wait for a place; then 529."""
+    queue_wait_s: SecondsOrZero = 1.0
+    """How long one may wait for a place; then 529."""
+    lag_max_ms: Milliseconds = 250
+    """While the event loop stays behind by more than this, fewer requests are carried."""
     pipelined_bytes_max: Count = 1_048_576
     """Bytes kept of requests sent ahead on one connection, before reading pauses."""
 
@@ -205,6 +215,8 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makes one and keeps it in storage. Changing it makes every key invalid."""
     keys_cached_max: Count = 10_000
     """Keys remembered per process between looks into storage."""
+    lookups_max: Count = 100
+    """Keys never seen before that are looked up in storage at a time; more are answered 529."""
     strict_bearer: bool = False
     """Take a key as bearer token on the messages paths only, not on `/v1/chat/models`."""
 
@@ -245,8 +257,26 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections per origin and process; further requests wait."""
     idle_connection_timeout_s: Seconds = 60.0
     """How long an unused connection is kept for the next request."""
+    connection_age_max_s: Seconds = 600.0
+    """An older connection is closed after its call: new ones follow a name to its new address."""
+    warm_connections: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Connections per origin and process that are kept ready ahead of requests."""
     waiting_max: Count = 10_000
     """Requests that may wait for a connection; more are answered 503."""
+    eject_failures: Count = 5
+    """So many failures in a row, and the other deployments of a model are asked first."""
+    eject_s: Seconds = 5.0
+    """For how long; twice as long each time it fails again."""
+    eject_max_s: Seconds = 300.0
+    """At most for so long."""
+    drain_deadline_s: Seconds = 60.0
+    """How long an answer is read on whose client left (`on_disconnect = "drain"`)."""
+    drain_bytes_max: Count = 16_777_216
+    """So much of it at most."""
+    drains_max: Count = 100
+    """So many answers at a time, per process; further ones are cancelled."""
+    retry_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """Share of a model's calls that may go on to another deployment; ten a second always may."""
     ping_after_s: Seconds = 10.0
     """Silence after which the client gets a ping."""
     commit_after_s: Seconds = 10.0
@@ -325,6 +355,10 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`vertex`: where tokens are counted, if not in `region`: only some regions can."""
     betas: tuple[str, ...] = ()
     """`vertex`: betas beside the known ones that work there; `name-*` for all that begin so."""
+
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    """When a client leaves: cancel the call, or read its answer on, for a provider that bills the
+    whole of it anyway, so that the ledger has what it cost."""
 
     def __post_init__(self) -> None:
         # Paths are appended to it; `https://host/` must not become `https://host//v1/messages`.

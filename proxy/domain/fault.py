@@ -40,6 +40,10 @@ class Kind(Enum):
         return self.value[1]
 
 
+OVERLOADED = "overloaded"
+"""The `reason` of a refusal for which there is too much to do here, not at a provider."""
+
+
 class Source(Enum):
     """Who is to blame; decides whether the operator is alarmed."""
 

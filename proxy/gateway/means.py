@@ -11,11 +11,14 @@ from proxy.domain.entry import Entry
 from proxy.domain.model import Model
 from proxy.domain.refusal import Refusal
 from proxy.gateway.counting import Counting
+from proxy.gateway.drain import Drains
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
 from proxy.providers.provider import Provider
+from proxy.upstream.choice import Standing
 from proxy.upstream.pool import Pool
+from proxy.upstream.retry import RetryBudget
 from proxy.wire.body import Body
 
 
@@ -95,16 +98,27 @@ class Route(msgspec.Struct, frozen=True):
     pool: Pool
     upstream_model: str
     counted_by: "Route | None" = None
+    standing: Standing = msgspec.field(default_factory=Standing)
+    retries: RetryBudget = msgspec.field(default_factory=RetryBudget)
+    """Of all deployments of the model together."""
+    secret: bytes = b""
+    """The key it is asked with. Some servers quote what they refuse; nobody is to read it there."""
+    drains: Drains | None = None
+    """Where the answer is read on when its client left."""
+
+    def __repr__(self) -> str:
+        return f"Route({self.provider!r}, {self.upstream_model!r})"
 
 
 class Sessions(Protocol):
     """Who served which session last. Implemented by `gateway/sessions.py`."""
 
     def ordered(self, call: Call, body: Body, routes: Sequence[Route]) -> Sequence[Route]:
-        """`routes`, the one that served the session first."""
+        """`routes` in the order in which to try them: the one that served the session first, as
+        long as it is well."""
         ...
 
-    def served(self, call: Call, route: Route, *, moved: bool) -> None:
+    def served(self, call: Call, route: Route) -> None:
         """`route` answers."""
         ...
 

@@ -8,7 +8,7 @@ a caller who is near a limit.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from proxy.auth.credential import Presented, presented_by
 from proxy.auth.gate import Gate
@@ -18,6 +18,7 @@ from proxy.domain.caller import Caller
 from proxy.domain.entry import COMPLETED
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.refusal import Refusal
+from proxy.gateway.apart import LARGE_BYTES, Apart
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.gateway.relay import Relay
@@ -55,6 +56,9 @@ class Messages:
         means: Means,
         tasks: Tasks,
         searching: Searching,
+        *,
+        apart: Apart,
+        body_bytes_max: int,
     ) -> None:
         self.routes = routes
         self.searching = searching
@@ -62,6 +66,8 @@ class Messages:
         self._shelf = shelf
         self._means = means
         self._tasks = tasks
+        self._apart = apart
+        self._body_bytes_max = body_bytes_max
 
     def begin(self, arrival: Arrival, outlet: Outlet) -> None:
         """Take the walk with `arrival`; its reply goes to `outlet`."""
@@ -73,8 +79,14 @@ class Messages:
             return
         if caller is None:
             self._tasks.start(self._look_up(arrival, outlet, presented), "look up a key")
-        else:
+        elif self._is_plain(arrival):
             self._set_out(arrival, outlet, caller)
+        else:
+            self._tasks.start(self._read_apart(arrival, outlet, caller), "read a body apart")
+
+    def _is_plain(self, arrival: Arrival) -> bool:
+        """Is its body soon read?"""
+        return len(arrival.body) <= LARGE_BYTES and b"content-encoding" not in arrival.headers
 
     async def _look_up(self, arrival: Arrival, outlet: Outlet, presented: Presented) -> None:
         try:
@@ -85,12 +97,38 @@ class Messages:
         except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
             self._fail(arrival, outlet, bug)
             return
-        if not outlet.gone:
+        if outlet.gone:
+            return
+        if self._is_plain(arrival):
             self._set_out(arrival, outlet, caller)
+        else:
+            await self._read_apart(arrival, outlet, caller)
 
-    def _set_out(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
+    async def _read_apart(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
+        """A body that is compressed, or so large that reading it would hold up everybody else."""
+        body: Body | None = None
         try:
-            self._walk(arrival, outlet, caller)
+            coding = arrival.headers.get(b"content-encoding")
+            if coding is not None:
+                arrival.body = await self._apart.opened(arrival.body, coding, self._body_bytes_max)
+            if len(arrival.body) > LARGE_BYTES and not outlet.gone:
+                body = await self._apart.read(
+                    arrival.body, needs_max_tokens=arrival.errand is MESSAGE
+                )
+        except Fault as fault:
+            self._refuse(arrival, outlet, fault, caller)
+            return
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(arrival, outlet, bug)
+            return
+        if not outlet.gone:
+            self._set_out(arrival, outlet, caller, body)
+
+    def _set_out(
+        self, arrival: Arrival, outlet: Outlet, caller: Caller, body: Body | None = None
+    ) -> None:
+        try:
+            self._walk(arrival, outlet, caller, body)
         except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
             self._fail(arrival, outlet, bug)
 
@@ -105,11 +143,12 @@ class Messages:
                 )
             )
 
-    def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller) -> None:
+    def _walk(self, arrival: Arrival, outlet: Outlet, caller: Caller, body: Body | None) -> None:
         asked = ""
         arrival.known_s = self._means.monotonic()
         try:
-            body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
+            if body is None:
+                body = read_body(arrival.body, needs_max_tokens=arrival.errand is MESSAGE)
             asked = body.model
             found = self._shelf.current.resolve(asked, caller)
             routes = self.routes.get(found.model.id)
@@ -126,6 +165,7 @@ class Messages:
         model = found.model
         call = Call(arrival, caller, model, found.asked, found.via, body.streamed and is_message)
         if len(routes) > 1:
+            routes[0].retries.asked()
             routes = self._means.sessions.ordered(call, body, routes)
         guess = forecast(len(body.raw), body.max_tokens, model)
         arrival.resolved_s = self._means.monotonic()
@@ -189,44 +229,96 @@ class Messages:
         call.arrival.admitted_s = self._means.monotonic()
         if call.arrival.trace is not None:
             call.arrival.trace.tell(call)
-        is_count = call.arrival.errand is COUNT
-        if is_count:
+        if call.arrival.errand is COUNT:
             routes = [each.counted_by or each for each in routes]
-        route = routes[0]
-        request: list[Piece] | None = None
-        if is_count and route.provider.translates:
-            body = self._as_counted(call, body, cites=route.provider.cites)
-        if is_count and not route.provider.counts:
-            self._estimate(call, body, outlet, ticket)
+        if routes[0].provider.translates or body.artefacts:
+            if len(body.raw) > LARGE_BYTES:
+                self._tasks.start(
+                    self._translate_apart(call, body, routes, outlet, ticket),
+                    "translate a large body",
+                )
+                return
+            try:
+                begin = self._translated(call, body, routes, outlet, ticket)
+            except Fault as fault:
+                self._refuse_call(call, body, outlet, ticket, fault)
+                return
+            begin()
             return
-        if route.provider.translates and not is_count:
-            try:
-                body, turns = self._with_search(call, body, routes, outlet, ticket)
-            except Fault as fault:
+        if call.arrival.errand is COUNT and not routes[0].provider.counts:
+            self._estimate(call, body, outlet, ticket)()
+            return
+        Relay(self._means, call, body, routes, outlet, ticket).begin()
+
+    async def _translate_apart(
+        self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
+    ) -> None:
+        try:
+            begin = await self._apart.run(
+                lambda: self._translated(call, body, routes, outlet, ticket)
+            )
+            if outlet.gone:
                 ticket.settle(0, 0)
-                self._refuse(call.arrival, outlet, fault, call.caller, body.model)
-                return
+            else:
+                begin()
+        except Fault as fault:
+            self._refuse_call(call, body, outlet, ticket, fault)
+        except Exception as bug:  # noqa: BLE001 - the last catch: nobody else would answer
+            self._fail(call.arrival, outlet, bug)
+
+    def _translated(
+        self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
+    ) -> Callable[[], None]:
+        """What begins the call, all of it thought out: before anything is leased or written down,
+        for what cannot be translated was not asked. Raises Fault 400."""
+        route = routes[0]
+        is_count = call.arrival.errand is COUNT
+        if not route.provider.translates:
+            # A large body to be cleaned of what is ours.
+            request = route.provider.request(call, body, route.upstream_model)
+            return self._relayed(call, body, routes, outlet, ticket, request=request)
+        if is_count:
+            body = self._as_counted(call, body, cites=route.provider.cites)
+            if not route.provider.counts:
+                return self._estimate(call, body, outlet, ticket)
+        else:
+            body, turns = self._with_search(call, body, routes, outlet, ticket)
             if turns is not None:
-                turns.begin()
-                return
-        if route.provider.translates:
-            # Before anything is leased or written down: what cannot be translated was not asked.
-            call.message_id = self._means.new_message_id()
-            self._means.counting.prepare(call, body)
-            try:
-                request = route.provider.request(call, body, route.upstream_model)
-            except Fault as fault:
-                if is_count:
-                    # Clients take a count that fails for the end (translation.md D14).
-                    self._estimate(call, body, outlet, ticket)
-                    return
-                if len(routes) == 1:
-                    ticket.settle(0, 0)
-                    self._refuse(call.arrival, outlet, fault, call.caller, body.model)
-                    return
-                routes = routes[1:]  # what this deployment cannot be asked another may
-            call.arrival.translated_s = self._means.monotonic()
-        Relay(self._means, call, body, routes, outlet, ticket, request=request).begin()
+                return turns.begin
+        call.message_id = self._means.new_message_id()
+        self._means.counting.prepare(call, body)
+        try:
+            request = route.provider.request(call, body, route.upstream_model)
+        except Fault:
+            if is_count:
+                # Clients take a count that fails for the end (translation.md D14).
+                return self._estimate(call, body, outlet, ticket)
+            if len(routes) == 1:
+                raise
+            # What this deployment cannot be asked another may.
+            return self._relayed(call, body, routes[1:], outlet, ticket, request=None)
+        call.arrival.translated_s = self._means.monotonic()
+        return self._relayed(call, body, routes, outlet, ticket, request=request)
+
+    def _relayed(
+        self,
+        call: Call,
+        body: Body,
+        routes: Sequence[Route],
+        outlet: Outlet,
+        ticket: Ticket,
+        *,
+        request: list[Piece] | None,
+    ) -> Callable[[], None]:
+        return lambda: Relay(
+            self._means, call, body, routes, outlet, ticket, request=request
+        ).begin()
+
+    def _refuse_call(
+        self, call: Call, body: Body, outlet: Outlet, ticket: Ticket, fault: Fault
+    ) -> None:
+        ticket.settle(0, 0)
+        self._refuse(call.arrival, outlet, fault, call.caller, body.model)
 
     def _with_search(
         self, call: Call, body: Body, routes: Sequence[Route], outlet: Outlet, ticket: Ticket
@@ -277,11 +369,18 @@ class Messages:
             changes["tools"] = with_custom_tool(body.fields["tools"], wish, citing)
         return with_fields(body, changes) if changes else body
 
-    def _estimate(self, call: Call, body: Body, outlet: Outlet, ticket: Ticket) -> None:
-        """The tokens of a request that nobody counts exactly."""
-        ticket.settle(0, 0)
-        outlet.serve(call, _NO_READER)
-        outlet.answer(self._means.counting.count(call, body), COMPLETED)
+    def _estimate(
+        self, call: Call, body: Body, outlet: Outlet, ticket: Ticket
+    ) -> Callable[[], None]:
+        """What answers with the tokens of a request that nobody counts exactly."""
+        counted = self._means.counting.count(call, body)
+
+        def answer() -> None:
+            ticket.settle(0, 0)
+            outlet.serve(call, _NO_READER)
+            outlet.answer(counted, COMPLETED)
+
+        return answer
 
     def _refuse(
         self,
@@ -325,8 +424,8 @@ _NO_READER = _NoReader()
 
 
 def _refuse_images(model_id: str, body: Body) -> None:
-    path = first_image(body.raw, body.fields["messages"])
-    if path is not None:
+    path = first_image(body.raw, body.fields["messages"]) if body.image is None else body.image
+    if path:
         raise Fault(
             Kind.BAD_REQUEST,
             f"{path}: The model {model_id} does not take images.",

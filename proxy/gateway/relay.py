@@ -20,6 +20,7 @@ from proxy.domain.entry import CLIENT_GONE, COMPLETED, HOUSE_ERROR, PARTIAL, UPS
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.gateway.counting import EXACT
+from proxy.gateway.drain import Drain, Drains, Nobody
 from proxy.gateway.means import Means, Route, Ticket
 from proxy.gateway.outlet import Outlet
 from proxy.ledger.tab import Tab
@@ -72,6 +73,7 @@ class Relay:
         "_collected_bytes",
         "_committed",
         "_connection",
+        "_drain",
         "_headers",
         "_heard",
         "_heard_s",
@@ -128,6 +130,7 @@ class Relay:
         self._renewed = False
         self._before: Fault | None = None
         self._connection: Connection | None = None
+        self._drain: Drain | None = None
         self._pipe: Pipe | None = None
         self._status = 0
         self._is_good = False
@@ -176,11 +179,15 @@ class Relay:
         self._means.wheel.watch(self)
         self._means.metrics.open_streams += 1
         self._outlet.serve(self._call, self)
+        self._routes[0].standing.begun(self._began_s)
         self._attempt()
 
     # ------------------------------------------------------------ to the provider
 
     def _attempt(self) -> None:
+        if self._drain is not None:
+            self.drained_enough()  # nobody waits for another answer
+            return
         route = self._routes[self._tried]
         self._at = LEASING
         self._connection = None
@@ -250,7 +257,13 @@ class Relay:
 
     def _try_other(self, fault: Fault) -> None:
         """The next deployment if there is one; otherwise the client is told."""
-        if self._tried + 1 < len(self._routes) and after_fault(fault) is Next.OTHER:
+        now_s = self._means.wheel.now_s
+        if (
+            self._tried + 1 < len(self._routes)
+            and after_fault(fault) is Next.OTHER
+            and self._routes[0].retries.spend(now_s)
+        ):
+            self._routes[self._tried].standing.failed(fault, now_s)
             self._before = fault
             self._means.metrics.failovers += 1
             if self._tab is not None:
@@ -268,7 +281,9 @@ class Relay:
             self._give_up(self._before or fault)
 
     def _go_on(self) -> None:
+        self._routes[self._tried].standing.ended()
         self._tried += 1
+        self._routes[self._tried].standing.begun(self._means.wheel.now_s)
         self._request = None  # it was for the one before, and bears that one's credential
         self._repeated = False
         self._lessons = 0
@@ -414,6 +429,7 @@ class Relay:
         if self._pipe is not None:
             self._reads = -self._pipe.passed_events
         self._note_first_byte()
+        self._answers()
         if self._call.session:
             self._remember()
         self._body = None
@@ -427,7 +443,7 @@ class Relay:
     def _remember(self) -> None:
         """Whoever answers has the prompt cached."""
         route = self._routes[self._tried]
-        self._means.sessions.served(self._call, route, moved=self._tried > 0)
+        self._means.sessions.served(self._call, route)
 
     def _commit(self) -> None:
         """From here on the client has a 200, and trouble is told as an event."""
@@ -455,6 +471,7 @@ class Relay:
         pipe.estimate_usage()
         fault = pipe.fault
         assert fault is not None
+        self._fails(fault)
         self._end(
             PARTIAL,
             pipe.usage,
@@ -504,6 +521,7 @@ class Relay:
             self._again()
             return
         self._note_first_byte()
+        self._answers()
         if self._tab is not None:
             if self._call.session:
                 self._remember()
@@ -521,7 +539,10 @@ class Relay:
 
     def _refused(self, body: bytes) -> None:
         """The provider answered with another status than 2xx."""
-        provider = self._routes[self._tried].provider
+        route = self._routes[self._tried]
+        provider = route.provider
+        if route.secret and route.secret in body:
+            body = body.replace(route.secret, b"[redacted]")
         now_s = self._means.wall()
         if self._lessons < LESSONS_MAX and provider.learn(self._status, body, now_s):
             self._lessons += 1
@@ -544,9 +565,34 @@ class Relay:
     # ------------------------------------------------------------ the client
 
     def client_gone(self) -> None:
-        """Cancel the provider's work at once; what went by is written down."""
-        if self._at is ENDED:
+        """Cancel the provider's work at once; what went by is written down. Where a provider bills
+        the whole answer anyway, it is read on."""
+        if self._at is ENDED or self._drain is not None:
             return
+        drains = self._routes[self._tried].drains
+        if (
+            drains is not None
+            and self._connection is not None
+            and self._tab is not None
+            and drains.begin()
+        ):
+            self._read_on(self._connection, drains)
+        else:
+            self._cancel()
+
+    def _read_on(self, connection: Connection, drains: Drains) -> None:
+        self._drain = Drain(self, drains, self._means.wheel.now_s)
+        self._outlet = Nobody()
+        connection.hear(self._drain)
+        if self._paused:
+            self.client_ready()
+
+    def drained_enough(self) -> None:
+        """The rest of an answer nobody waits for is too long, or too long in coming."""
+        if self._at is not ENDED:
+            self._cancel()
+
+    def _cancel(self) -> None:
         self._give_up_the_wait()
         usage = Usage()
         estimated = False
@@ -600,12 +646,15 @@ class Relay:
         if self._spoke:
             self._spoke = False
             self._end_silence_out(now_s)
+        if self._drain is not None and now_s >= self._drain.until_s:
+            self.drained_enough()
+            return
         if self._paused:
             return  # the client holds everything up, not the provider
         if now_s - self._heard_s > self._bound():
             self._too_slow()
             return
-        if not self._call.streamed or self._at is COLLECTING:
+        if not self._call.streamed or self._at is COLLECTING or self._drain is not None:
             return
         if not self._committed:
             if now_s - self._began_s >= patience.commit_after_s:
@@ -671,6 +720,7 @@ class Relay:
 
     def _give_up(self, fault: Fault) -> None:
         """No deployment can answer: tell the client, as a status or, if committed, as an event."""
+        self._fails(fault)
         usage = Usage()
         estimated = False
         outcome = HOUSE_ERROR if fault.source is Source.HOUSE else UPSTREAM_ERROR
@@ -714,6 +764,11 @@ class Relay:
         self._at = ENDED
         means.wheel.unwatch(self)
         means.metrics.open_streams -= 1
+        route = self._routes[self._tried]
+        route.standing.ended()
+        if self._drain is not None and route.drains is not None:
+            route.drains.ended()
+            outcome, status, refusal = CLIENT_GONE, CLIENT_GONE_STATUS, None
         self._last = last
         self._outcome = outcome
         if self._tab is None:
@@ -772,6 +827,17 @@ class Relay:
             self._outlet.end_stream(self._last, self._outcome)
         else:
             self._outlet.answer(self._last, self._outcome)
+
+    def _answers(self) -> None:
+        """What this deployment says is what it should say."""
+        standing = self._routes[self._tried].standing
+        if standing.failures:
+            standing.answered()
+
+    def _fails(self, fault: Fault) -> None:
+        if self._tab is None:
+            return  # not everybody counts, and that says nothing of their messages
+        self._routes[self._tried].standing.failed(fault, self._means.wheel.now_s)
 
     def _give_up_the_wait(self) -> None:
         if self._at is LEASING:

@@ -26,6 +26,11 @@ _COUNTERS = {
         "hatz_search_service_credits",
         "Credits the search service took.",
     ),
+    "ejections": ("hatz_ejections", "Deployments put out because they failed."),
+    "retries_withheld": (
+        "hatz_retries_withheld",
+        "Failovers not made because the budget was spent.",
+    ),
     "failovers": ("hatz_failovers", "Attempts moved to another deployment."),
     "stale_retries": ("hatz_stale_retries", "Repeats after a dead pooled connection."),
     "limit_questions": ("hatz_limit_questions", "Requests that asked other workers."),
@@ -43,6 +48,8 @@ _COUNTERS = {
 }
 _GAUGES = {
     "open_connections": ("hatz_open_connections", "Client connections."),
+    "requests_waiting": ("hatz_requests_waiting", "Requests that wait for a place."),
+    "draining": ("hatz_draining", "Answers read on for clients that left."),
     "open_streams": ("hatz_open_streams", "Calls being relayed."),
     "journal_healthy": ("hatz_journal_healthy", "1 while the ledger is written."),
     "spool_bytes": ("hatz_spool_bytes", "Ledger entries on disk that wait for storage."),
@@ -75,6 +82,11 @@ _LABELLED_GAUGES = {
         "hatz_learned_refusals",
         "Processes that leave out a field because a deployment refused it.",
         ["provider", "model", "field"],
+    ),
+    "deployments_out": (
+        "hatz_deployments_out",
+        "Processes that ask a deployment last because it failed.",
+        ["provider", "model"],
     ),
     "pools": ("hatz_upstream_connections", "Connections to providers.", ["origin", "state"]),
     "pools_waiting": ("hatz_upstream_waiting", "Calls that wait for one.", ["origin"]),

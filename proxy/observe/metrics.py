@@ -86,6 +86,7 @@ class Metrics(msgspec.Struct, omit_defaults=True):
     stages: Stages = msgspec.field(default_factory=Stages)
     streams: Streams = msgspec.field(default_factory=Streams)
     loop_lag: LagSeconds = msgspec.field(default_factory=LagSeconds)
+    """How late a timer of the event loop fired, ten times a second."""
     replies: dict[str, int] = {}
     """Replies by `route status`."""
     refusals: dict[str, int] = {}
@@ -102,6 +103,15 @@ class Metrics(msgspec.Struct, omit_defaults=True):
     search_service_credits: int = 0
     letters: dict[str, int] = {}
     """Letters by what became of a try to send them."""
+    requests_waiting: int = 0
+    """Messages requests that wait for a place."""
+    deployments_out: dict[str, int] = {}
+    """Provider and model, parted by a tab, of deployments that are asked last because they failed:
+    in how many processes. Bounded by the deployments."""
+    ejections: int = 0
+    retries_withheld: int = 0
+    draining: int = 0
+    """Answers that are read on though their clients left."""
     failovers: int = 0
     stale_retries: int = 0
     open_connections: int = 0

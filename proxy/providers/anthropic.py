@@ -57,7 +57,7 @@ class Anthropic:
         """The client's body with the upstream's name of the model, under a head of ours; without
         thinking of other models and searches of ours, whose seals Anthropic cannot know
         (translation.md 4.1)."""
-        if bears_artefacts(body.raw):
+        if bears_artefacts(body):
             body = self._without_searches(call, without_artefacts(body))
         return self._writer.written(
             call, body, upstream_model, forwarded_lines(call.arrival.headers)

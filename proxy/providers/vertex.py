@@ -106,7 +106,7 @@ class Vertex(Anthropic):
             head = self._count_head
             fields = count_fields(call, body, upstream_model, setting)
         else:
-            if bears_artefacts(body.raw):
+            if bears_artefacts(body):
                 body = self._without_searches(call, without_artefacts(body))
             head = self._stream_head if call.streamed else self._whole_head
             fields = message_fields(call, body, setting)

@@ -20,6 +20,7 @@ from proxy.domain.call import Arrival, Errand
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.ids import is_request_id
 from proxy.observe.access_log import Line
+from proxy.server.body_room import LARGE_BYTES
 from proxy.server.front import Front
 from proxy.server.office import HandlesHttp
 from proxy.server.outlet import LaneOutlet
@@ -37,6 +38,10 @@ LINGER_TIME_MAX_S = 30.0
 LINGER_BYTES_MAX = 64 << 20
 """Behind a refusal so much more is read and dropped: a client that sends its whole body before it
 reads would see a reset instead of the reply."""
+OFFICE_OPENED_BYTES_MAX = 1 << 20
+"""Of a compressed body that is not for the lane: it is opened on the loop, for whoever asks."""
+SPARE_CONNECTIONS = 64
+"""So many more than `connections_max`, for what is not a messages request."""
 BODY_TIMEOUT_FACTOR = 10
 """A body may take this many times `body_idle_timeout_s` in all, however steadily it trickles."""
 
@@ -91,6 +96,7 @@ class Door(asyncio.Protocol):
         "_parts",
         "_reading",
         "_searched",
+        "_spare",
         "_unsent_bytes",
         "office_request_id",
         "transport",
@@ -119,6 +125,7 @@ class Door(asyncio.Protocol):
         self._reading = True
         self._full = False
         self._lingered_bytes = 0
+        self._spare = False
         self._unsent_bytes = 0
 
     # ------------------------------------------------------------ asyncio.Protocol
@@ -136,10 +143,15 @@ class Door(asyncio.Protocol):
         front.wheel.watch(self)
         self._deadline_s = front.wheel.now_s + front.limits.keepalive_timeout_s
         if len(front.doors) > front.limits.connections_max:
-            fault = Fault(
-                Kind.UNAVAILABLE, "The gateway has too many connections.", retry_after_s=1
-            )
-            self._refuse(fault)
+            self._take_spare_place()
+
+    def _take_spare_place(self) -> None:
+        """There are too many connections. A few more are heard: whoever asks for health must not be
+        shut out together with the rest."""
+        front = self._front
+        self._spare = True
+        if len(front.doors) > front.limits.connections_max + SPARE_CONNECTIONS:
+            self._refuse(front.turnstile.overloaded())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, or we closed."""
@@ -157,6 +169,7 @@ class Door(asyncio.Protocol):
         if self._outlet is not None:
             outlet, self._outlet = self._outlet, None
             outlet.client_gone()
+            front.turnstile.left()
         if self._office is not None:
             self._office.connection_lost(exc)
 
@@ -257,6 +270,8 @@ class Door(asyncio.Protocol):
         size = head.body_bytes
         if size > limits.body_bytes_max:
             raise too_large(limits.body_bytes_max)
+        if size > LARGE_BYTES:
+            self._take_room(size)
         if len(held) - end >= size >= 0:
             self._held = held[end + size :]
             self._dispatch(head, held[end : end + size])
@@ -281,6 +296,8 @@ class Door(asyncio.Protocol):
         if self._chunked is not None:
             try:
                 self._chunked.feed(data)
+                if self._chunked.held_bytes > LARGE_BYTES:
+                    self._take_room(self._chunked.held_bytes)
             except Fault as fault:
                 self._refuse(fault)
                 return
@@ -298,6 +315,19 @@ class Door(asyncio.Protocol):
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
         self._dispatch(head, body)
+
+    def _take_room(self, size: int) -> None:
+        if not self._front.body_room.take(self, size):
+            raise self._front.turnstile.overloaded()
+
+    @property
+    def body_bytes(self) -> int:
+        """Bytes of the body of the request it is at, arrived or announced."""
+        if self._at is IN_LANE and self._outlet is not None:
+            return self._outlet.body_bytes
+        if self._at is not BODY or self._head is None:
+            return 0
+        return self._head.body_bytes if self._chunked is None else self._chunked.held_bytes
 
     def _dispatch(self, head: RequestHead, body: bytes) -> None:
         """A whole request is here: which way?"""
@@ -330,14 +360,15 @@ class Door(asyncio.Protocol):
             self, front, arrival, keep_alive=keep_alive, chunked=head.version != "1.0"
         )
         self._outlet = outlet
-        coding = head.headers.get(b"content-encoding")
-        if coding is not None:
-            try:
-                arrival.body = decoded(body, coding, front.limits.body_bytes_max)
-            except Fault as fault:
-                outlet.refuse(fault)
-                return
-        front.walk.begin(arrival, outlet)
+        turnstile = front.turnstile
+        turnstile.in_flight += 1
+        if self._spare:
+            outlet.refuse(turnstile.overloaded())
+            return
+        if turnstile.in_flight > turnstile.room:
+            turnstile.wait(arrival, outlet)
+        else:
+            front.walk.begin(arrival, outlet)
 
     def _request_id(self, head: RequestHead) -> str:
         given = head.headers.get(b"x-request-id")
@@ -353,7 +384,9 @@ class Door(asyncio.Protocol):
         coding = head.headers.get(b"content-encoding")
         if coding is not None:
             try:
-                body = decoded(body, coding, self._front.limits.body_bytes_max)
+                body = decoded(
+                    body, coding, min(self._front.limits.body_bytes_max, OFFICE_OPENED_BYTES_MAX)
+                )
             except Fault as fault:
                 self._refuse(fault)
                 return
@@ -383,7 +416,9 @@ class Door(asyncio.Protocol):
 
     def lane_answered(self, *, keep_alive: bool) -> None:
         """The short lane has written its reply."""
-        self._outlet = None
+        if self._outlet is not None:
+            self._outlet = None
+            self._front.turnstile.left()
         if keep_alive:
             self._rest()
         elif self.transport is not None:

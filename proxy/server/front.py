@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Protocol
 
 import msgspec
 
-from proxy.domain.call import Arrival
-from proxy.gateway.outlet import Outlet
 from proxy.gateway.wheel import Wheel
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics
 from proxy.observe.traces import Traces
+from proxy.server.body_room import BodyRoom
 from proxy.server.office import Office
+from proxy.server.turnstile import Turnstile, Walk
 
 
 class DoorLimits(msgspec.Struct, frozen=True):
@@ -44,18 +43,12 @@ class DateLine:
         self.line = f"date: {formatdate(self._wall(), usegmt=True)}\r\n".encode()
 
 
-class Walk(Protocol):
-    """Where a short-lane request goes; `gateway/messages.py`."""
-
-    def begin(self, arrival: Arrival, outlet: Outlet) -> None:
-        """Take it from here."""
-        ...
-
-
 class Front(msgspec.Struct):
     """`connections` holds every open door; `draining` is set when no new requests are wanted."""
 
     walk: Walk
+    turnstile: Turnstile
+    body_room: BodyRoom
     office: Office
     limits: DoorLimits
     wheel: Wheel

@@ -167,6 +167,11 @@ class LaneOutlet:
 
     # ------------------------------------------------------------ the door's side
 
+    @property
+    def body_bytes(self) -> int:
+        """Of the request's body, as long as somebody needs it."""
+        return len(self._arrival.body)
+
     def client_gone(self) -> None:
         """The client left."""
         if not self.gone:

@@ -7,7 +7,7 @@ import logging
 
 import msgspec
 
-from proxy.domain.fault import Fault, Source
+from proxy.domain.fault import OVERLOADED, Fault, Source
 from proxy.wire.fault_body import error_body
 from proxy.wire.http import status_line
 
@@ -68,7 +68,7 @@ def whole_refusal(fault: Fault, request_id: str, *, anthropic: bool) -> bytes:
 
 def log_refusal(fault: Fault, request_id: str) -> None:
     """The operator hears of what is not the caller's own mistake."""
-    if fault.source is Source.CALLER:
-        return
+    if fault.source is Source.CALLER or fault.reason == OVERLOADED:
+        return  # an overload is logged once, and counted; a line for each would add to it
     level = logging.WARNING if fault.source is Source.UPSTREAM else logging.ERROR
     _LOG.log(level, "[%s] %d %s", request_id, fault.status, fault.detail or fault.message)

@@ -70,7 +70,8 @@ class Tally(Protocol):
 class Connection(asyncio.Protocol):
     """`freed` and `closed` tell the pool: ready for the next exchange, or gone for good.
 
-    `since_s` is the pool's note of when it became free or was left (monotonic seconds).
+    `since_s` is the pool's note of when it became free or was left, `born_s` of when it was opened
+    (monotonic seconds).
     """
 
     __slots__ = (
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         "_tally",
         "_transport",
         "_writer",
+        "born_s",
         "busy",
         "on_body",
         "on_header",
@@ -143,6 +145,7 @@ class Connection(asyncio.Protocol):
         self._drained_bytes = 0
         self.busy = False
         self.since_s = 0.0
+        self.born_s = 0.0
 
     # ------------------------------------------------------------ asked by the pool and the relay
 
@@ -180,6 +183,11 @@ class Connection(asyncio.Protocol):
         self._rewrite = rewrite
         self._ending = _CHUNK_END if binary else _BLANK_AND_CHUNK_END
         self._openings = _frame_openings(b"")
+
+    def hear(self, listener: Listener) -> None:
+        """From now on somebody else listens, to everything: nothing is forwarded any more."""
+        self._listener = listener
+        self._forward_no_more()
 
     def leave(self) -> None:
         """The listener has what it wants: read the rest of the answer, if little, then be free."""

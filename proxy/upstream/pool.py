@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any, Protocol
 
 import msgspec
@@ -18,6 +19,8 @@ from proxy.upstream.tunnel import ProxyServer, open_tunnel
 from proxy.wire.http import Origin
 
 DRAIN_TIMEOUT_S = 5.0
+WARM_AGAIN_S = 10.0
+"""After a provider could not be reached ahead of any request."""
 
 StartTask = Callable[[Coroutine[Any, Any, None], str], object]
 
@@ -41,6 +44,10 @@ class PoolLimits(msgspec.Struct, frozen=True):
     waiting_max: int
     connect_timeout_s: float
     idle_connection_timeout_s: float
+    connection_age_max_s: float = inf
+    """An older connection is not used again: a new one asks anew where the name leads."""
+    warm: int = 0
+    """So many connections are kept free, also before anybody wants one."""
 
 
 class Pool:
@@ -70,6 +77,7 @@ class Pool:
         self.opened = 0
         self.failed = 0
         """Connections ever made, and tries that made none."""
+        self._warm_after_s = 0.0
 
     def lease(self, taker: Taker) -> Connection | None:
         """A free connection at once, or None and a call of the taker later.
@@ -113,12 +121,18 @@ class Pool:
     def tick(self, now_s: float) -> None:
         """Close what has been free, or left with a rest to read, for too long."""
         oldest_s = now_s - self._limits.idle_connection_timeout_s
-        stale = [each for each in self._free if each.since_s < oldest_s]
+        youngest = self._free[max(0, len(self._free) - self._limits.warm) :]
+        stale = [
+            each
+            for each in self._free
+            if (each.since_s < oldest_s and each not in youngest) or self._is_old(each, now_s)
+        ]
         if stale:
-            self._free = [each for each in self._free if each.since_s >= oldest_s]
+            self._free = [each for each in self._free if each not in stale]
         stale += [each for each in self._all if each.left and self._is_overdue(each, now_s)]
         for connection in stale:
             connection.abort()
+        self._keep_warm(now_s)
 
     def close(self) -> None:
         """Close every connection; nothing new is opened."""
@@ -151,6 +165,18 @@ class Pool:
             connection.since_s = now_s
         return now_s - connection.since_s > DRAIN_TIMEOUT_S
 
+    def _is_old(self, connection: Connection, now_s: float) -> bool:
+        return now_s - connection.born_s > self._limits.connection_age_max_s
+
+    def _keep_warm(self, now_s: float) -> None:
+        """Connect ahead of the next request, unless there was no way just now."""
+        if self._closing or now_s < self._warm_after_s:
+            return
+        missing = self._limits.warm - len(self._free) - self._connecting
+        room = self._limits.connections_max - len(self._all) - self._connecting
+        for _ in range(min(missing, room)):
+            self._start_connecting()
+
     async def _connect(self) -> None:
         fault: Fault | None = None
         connection: Connection | None = None
@@ -169,11 +195,15 @@ class Pool:
             self._connecting -= 1
         if connection is not None:
             self.opened += 1
+            connection.born_s = self._clock()
+            self._warm_after_s = 0.0
             self._all.add(connection)
             self._freed(connection)
             return
         self.failed += 1
-        if self._waiting and fault is not None:
+        if fault is not None and not self._waiting:
+            self._warm_after_s = self._clock() + WARM_AGAIN_S
+        elif fault is not None:
             self._waiting.popleft().lease_failed(fault)
             self._connect_more()
 
@@ -184,8 +214,11 @@ class Pool:
             and self._connecting < len(self._waiting)
             and len(self._all) + self._connecting < self._limits.connections_max
         ):
-            self._connecting += 1
-            self._start_task(self._connect(), f"connect {self.origin.authority}")
+            self._start_connecting()
+
+    def _start_connecting(self) -> None:
+        self._connecting += 1
+        self._start_task(self._connect(), f"connect {self.origin.authority}")
 
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -211,7 +244,10 @@ class Pool:
             connection.since_s = 0.0
             self._waiting.popleft().leased(connection)
             return
-        connection.since_s = self._clock()
+        now_s = connection.since_s = self._clock()
+        if self._is_old(connection, now_s):
+            connection.abort()
+            return
         self._free.append(connection)
 
     def _closed(self, connection: Connection) -> None:

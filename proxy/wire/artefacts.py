@@ -55,7 +55,12 @@ def without_artefacts(body: Body) -> Body:
     return changed
 
 
-def bears_artefacts(raw: bytes) -> bool:
+def bears_artefacts(body: Body) -> bool:
+    """Does a mark of ours stand somewhere in `body`?"""
+    return bears_marks(body.raw) if body.artefacts is None else body.artefacts
+
+
+def bears_marks(raw: bytes) -> bool:
     """Does a mark of ours stand somewhere in `raw`?
 
     A single rare letter is found six times as fast as a word (10 and 70 us in 150 kB of prose and

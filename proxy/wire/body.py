@@ -20,15 +20,20 @@ _LIST = ord("[")
 
 class Body:
     """A request body with its top level read. `model` is the name as the client wrote it;
-    `max_tokens` is 0 where none was asked for."""
+    `max_tokens` is 0 where none was asked for.
 
-    __slots__ = ("fields", "max_tokens", "model", "raw", "streamed")
+    What a search through all of it would tell is known of large bodies only (`wire/survey.py`):
+    does it bear `artefacts`, and where is its first `image` ("" without). None: look yourself."""
+
+    __slots__ = ("artefacts", "fields", "image", "max_tokens", "model", "raw", "streamed")
 
     def __init__(self, raw: bytes, fields: dict[str, msgspec.Raw]) -> None:
         self.raw = raw
         self.fields = fields
         self.model = _read_model(fields)
         self.max_tokens = 0
+        self.artefacts: bool | None = None
+        self.image: str | None = None
         stream = fields.get("stream")
         self.streamed = stream is not None and bytes(stream) == b"true"
 
@@ -67,23 +72,32 @@ class Body:
         return (begin, end) if at == len(self.raw) else None
 
     def _span_if_spaced(self) -> tuple[int, int] | None:
-        raw = self.raw
-        found: tuple[int, int] | None = None
-        at = _after(raw, 0, b"{")
-        for key, value in self.fields.items():
-            quoted = b'"' + key.encode() + b'"'
-            if at < 0 or not raw.startswith(quoted, at):
-                return None
-            at = _after(raw, at + len(quoted), b":")
-            end = at + len(value)
-            if not raw.startswith(memoryview(value), at):
-                return None
+        for key, begin, end in top_level_spans(self.raw, self.fields) or ():
             if key == "model":
-                found = (at, end)
-            at = _after(raw, end, b",")
-        # Every step so far was a step of the true parse, so a colon follows each key, and a comma
-        # or the end each value. A comma after the last one means a key that has not been seen.
-        return found if at < 0 else None
+                return begin, end
+        return None
+
+
+def top_level_spans(
+    raw: bytes, fields: Mapping[str, msgspec.Raw]
+) -> list[tuple[str, int, int]] | None:
+    """Each key with the place of its value in `raw`, in their order; None where a key stands twice
+    or is written with escapes."""
+    spans: list[tuple[str, int, int]] = []
+    at = _after(raw, 0, b"{")
+    for key, value in fields.items():
+        quoted = b'"' + key.encode() + b'"'
+        if at < 0 or not raw.startswith(quoted, at):
+            return None
+        at = _after(raw, at + len(quoted), b":")
+        end = at + len(value)
+        if not raw.startswith(memoryview(value), at):
+            return None
+        spans.append((key, at, end))
+        at = _after(raw, end, b",")
+    # Every step so far was a step of the true parse, so a colon follows each key, and a comma
+    # or the end each value. A comma after the last one means a key that has not been seen.
+    return spans if at < 0 else None
 
 
 def _after(raw: bytes, at: int, mark: bytes) -> int:
@@ -105,12 +119,25 @@ def read_body(raw: bytes, *, needs_max_tokens: bool) -> Body:
     Raises Fault 400 worded as Anthropic words it (field path first) for what no provider could
     make sense of; everything else is left to the provider's own validation (domain.md 14.1).
     """
-    if raw.startswith(b"\xef\xbb\xbf"):
-        raw = raw[3:]
+    raw = without_mark(raw)
+    return body_of(raw, top_level(raw), needs_max_tokens=needs_max_tokens)
+
+
+def without_mark(raw: bytes) -> bytes:
+    """The body without a byte order mark, which some clients of old send."""
+    return raw[3:] if raw.startswith(b"\xef\xbb\xbf") else raw
+
+
+def top_level(raw: bytes) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, unread. Raises Fault 400 for what is none."""
     try:
-        fields = _TOP.decode(raw)
+        return _TOP.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise _not_an_object(raw, problem) from None
+
+
+def body_of(raw: bytes, fields: dict[str, msgspec.Raw], *, needs_max_tokens: bool) -> Body:
+    """The body whose top level is `fields`. Raises as `read_body`."""
     body = Body(raw, fields)
     _check_messages(fields.get("messages"))
     if needs_max_tokens:

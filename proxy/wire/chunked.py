@@ -41,6 +41,11 @@ class ChunkedBody:
         return bytes(self._body)
 
     @property
+    def held_bytes(self) -> int:
+        """How long the body is so far."""
+        return len(self._body)
+
+    @property
     def rest(self) -> bytes:
         """Bytes behind the whole body: the next request on the connection."""
         return self._held
@@ -82,6 +87,7 @@ class ChunkedBody:
         elif not line:
             self._at = _At.DONE
         else:
+            _refuse_bare(line)
             self._trailer_bytes += len(line) + 2
             if self._trailer_bytes > TRAILER_BYTES_MAX:
                 raise _broken("its trailer is too long")
@@ -90,6 +96,7 @@ class ChunkedBody:
         digits = line.split(b";", 1)[0].rstrip(b" \t")
         if not digits or len(digits) > 12 or digits.strip(b"0123456789abcdefABCDEF"):
             raise _broken("a chunk's size is not a hexadecimal number")
+        _refuse_bare(line)
         size = int(digits, 16)
         self._size += size
         if self._size > self._body_bytes_max:
@@ -104,6 +111,12 @@ def too_large(body_bytes_max: int) -> Fault:
         Kind.TOO_LARGE,
         f"Request exceeds the maximum size of {body_bytes_max} bytes.",
     )
+
+
+def _refuse_bare(line: bytes) -> None:
+    """Some servers end a line there, and what follows would be another request to them."""
+    if b"\n" in line or b"\r" in line:
+        raise _broken("a line of it holds a bare CR or LF")
 
 
 def _broken(why: str) -> Fault:

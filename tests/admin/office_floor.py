@@ -14,9 +14,11 @@ from proxy.domain.ids import CountedIds
 from proxy.gateway.wheel import Wheel
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics
+from proxy.server.body_room import BodyRoom
 from proxy.server.envelope import Envelope
-from proxy.server.front import DateLine, DoorLimits, Front, Walk
+from proxy.server.front import DateLine, DoorLimits, Front
 from proxy.server.office import Office, outermost
+from proxy.server.turnstile import Turnstile, Walk
 
 Browse = TestClient[web.Request, web.Application]
 Visit = Callable[[web.Application], Awaitable[Browse]]
@@ -33,6 +35,8 @@ def envelope(wall: Wall) -> Envelope:
     around = Envelope()
     around.front = Front(
         walk=cast(Walk, None),
+        turnstile=cast(Turnstile, None),
+        body_room=cast(BodyRoom, None),
         office=cast(Office, None),
         limits=cast(DoorLimits, None),
         wheel=Wheel(time.monotonic),

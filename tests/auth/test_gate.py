@@ -370,3 +370,28 @@ async def test_nothing_the_gate_holds_contains_a_key() -> None:
     for shown in (repr(vars(gate)), repr(gate)):
         assert ADA_KEY.decode() not in shown
         assert LOST_KEY.decode() not in shown
+
+
+async def test_a_flood_of_unknown_keys_is_looked_up_a_few_at_a_time() -> None:
+    shelf = Shelf((ADA_KEY, make_caller()))
+    gate = Gate(shelf, SECRET, keys_cached_max=10, lookups_max=3)
+    assert (await gate.lookup(bearer(ADA_KEY), NOW)).key_id == "key_ada"
+    shelf.open.clear()
+    flood = [
+        asyncio.create_task(gate.lookup(bearer(LOST_KEY + b"%d" % number), NOW))
+        for number in range(50)
+    ]
+    await asyncio.sleep(0)
+    told = [task.exception() for task in flood if task.done()]
+    assert len(told) == 47 and len(shelf.asked) == 1 + 3
+    assert {(fault.status, fault.reason) for fault in told if isinstance(fault, Fault)} == {
+        (529, "overloaded")
+    }
+    assert gate.recall(bearer(ADA_KEY), NOW) is not None, "who is known is let in as ever"
+    gate.forget()
+    known = asyncio.create_task(gate.lookup(bearer(ADA_KEY), NOW))
+    await asyncio.sleep(0)
+    assert not known.done(), "and was not turned away when memory had to be given up"
+    shelf.open.set()
+    assert (await known).key_id == "key_ada"
+    await asyncio.gather(*flood, return_exceptions=True)

@@ -20,6 +20,7 @@ from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.model import Model, Rates
 from proxy.domain.refusal import Refusal
 from proxy.gateway.counting import Counting
+from proxy.gateway.drain import Drains
 from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.relay import Relay
 from proxy.gateway.sessions import Sessions
@@ -166,6 +167,10 @@ class Wire:
     def resume(self) -> None:
         assert self.held is Held.BUSY, f"resumed a wire that is {self.held}"
         self.paused = False
+
+    def hear(self, listener) -> None:
+        assert self.held is Held.BUSY
+        self.listener, self.forwards = listener, None
 
     # -- what the provider does
     def head(self, status: int = 200, headers: dict[bytes, bytes] | None = None) -> None:
@@ -343,6 +348,7 @@ class Scene:
         overfull: tuple[int, ...] = (),
         patience: Patience = PATIENCE,
         now_s: float = 0.0,
+        drains: Drains | None = None,
     ) -> None:
         self.now_s = now_s
         self.wheel = Wheel(lambda: self.now_s)
@@ -377,7 +383,7 @@ class Scene:
             counting=Counting(self.calibration),
             sessions=Sessions(time.monotonic),
         )
-        routes = [
+        self.routes = [
             Route(
                 Anthropic(
                     f"provider{number}",
@@ -389,12 +395,13 @@ class Scene:
                 ),
                 pool,
                 f"claude-haiku-{number}",
+                drains=drains,
             )
             for number, pool in enumerate(self.pools)
         ]
         body = read_body(raw, needs_max_tokens=False)
         self.ticket = Ticket("haiku", Forecast(0, 0))
-        self.relay = Relay(means, self.call, body, routes, self.client, self.ticket)
+        self.relay = Relay(means, self.call, body, self.routes, self.client, self.ticket)
         self.relay.begin()
 
     @property
@@ -427,6 +434,7 @@ class Scene:
         assert self.wheel.watched() == []
         assert self.metrics.open_streams == 0
         assert not any(pool.waiting for pool in self.pools)
+        assert not any(route.standing.outstanding for route in self.routes)
         assert all(
             wire.held in (Held.FREE, Held.LEFT, Held.ABORTED, Held.OVER) for wire in self.wires
         )

@@ -13,6 +13,7 @@ from proxy.catalog.refresh import Shelf
 from proxy.domain.call import Arrival, Errand, Headers
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.gateway.apart import Apart
 from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.messages import ASKED_CHARS_MAX, Messages
@@ -107,6 +108,8 @@ class House:
             means,
             self.tasks,
             Searching(SearchSeal([SECRET]), "auto"),
+            apart=Apart(),
+            body_bytes_max=1 << 25,
         )
 
     def ask(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.domain.call import Call, Headers
+from proxy.domain.fault import Fault, Kind, Source
 from proxy.gateway.means import Route
 from proxy.gateway.sessions import CACHE_LIFE_S, Sessions
 from proxy.wire.body import read_body
@@ -41,10 +42,10 @@ class Desk:
         found = self.sessions.ordered(call_of(session), BODY, self.routes)
         return [self.routes.index(route) for route in found]
 
-    def served(self, session: str, number: int, *, moved: bool = True) -> None:
+    def served(self, session: str, number: int) -> None:
         call = call_of(session)
         self.sessions.ordered(call, BODY, self.routes)
-        self.sessions.served(call, self.routes[number], moved=moved)
+        self.sessions.served(call, self.routes[number])
 
 
 def _route(name: str, model: str) -> Route:
@@ -65,13 +66,22 @@ def desk() -> Desk:
 
 def test_without_a_session_the_configured_order_stands(desk: Desk) -> None:
     call = call_of("")
-    assert desk.sessions.ordered(call, BODY, desk.routes) is desk.routes
+    assert desk.sessions.ordered(call, BODY, desk.routes) == desk.routes
     assert call.session == ""
 
 
-def test_whoever_begins_at_the_first_needs_no_memory(desk: Desk) -> None:
-    desk.served("s", 0, moved=False)
-    assert len(desk.sessions) == 0 and desk.order("s") == [0, 1, 2]
+def test_a_session_stays_where_it_began_though_others_are_less_busy(desk: Desk) -> None:
+    desk.served("s", 0)
+    desk.routes[0].standing.begun(0.0)
+    assert desk.order("s") == [0, 1, 2] and desk.order("t") == [1, 2, 0]
+
+
+def test_a_session_leaves_a_deployment_that_is_out(desk: Desk) -> None:
+    desk.served("s", 0)
+    trouble = Fault(Kind.UPSTREAM_BROKEN, "no", source=Source.UPSTREAM)
+    for _ in range(5):
+        desk.routes[0].standing.failed(trouble, desk.clock.now_s)
+    assert desk.order("s") == [1, 2, 0]
 
 
 def test_who_moved_is_asked_there_first_and_then_in_order(desk: Desk) -> None:
@@ -87,7 +97,7 @@ def test_each_answer_keeps_the_memory_alive_and_silence_ends_it(desk: Desk) -> N
     for _ in range(3):
         desk.clock.now_s += CACHE_LIFE_S - 1
         assert desk.order("s") == [1, 0, 2]
-        desk.served("s", 1, moved=False)
+        desk.served("s", 1)
     desk.clock.now_s += CACHE_LIFE_S + 1
     assert desk.order("s") == [0, 1, 2]
     assert len(desk.sessions) == 0
@@ -96,7 +106,7 @@ def test_each_answer_keeps_the_memory_alive_and_silence_ends_it(desk: Desk) -> N
 def test_the_longest_unused_leaves_first(desk: Desk) -> None:
     for session in "stu":
         desk.served(session, 1)
-    desk.served("s", 1, moved=False)
+    desk.served("s", 1)
     desk.served("v", 1)
     assert len(desk.sessions) == 3
     assert desk.order("s") == desk.order("v") == [1, 0, 2]

@@ -210,3 +210,46 @@ async def _read_chunked(loop: asyncio.AbstractEventLoop, raw: socket.socket) -> 
             if got > len(START + BLOCK) and b"block_stop" not in body:
                 assert body == EVENT * (len(body) // len(EVENT))
             got += size
+
+
+async def test_an_answer_that_is_billed_anyway_is_read_on(tmp_path):
+    said = START + BLOCK + delta("word " * 40)
+    go_on = asyncio.Event()
+
+    async def plays(line: Line) -> None:
+        line.head()
+        line.chunk(said)
+        await go_on.wait()
+        line.chunk(delta("more"))
+        line.chunk(ENDING)
+        line.end()
+
+    async with provider() as there, gateway(tmp_path, [there], drain=True) as here:
+        there.usual = plays
+        client = await here.client()
+        client.send(ask())
+        reply = await client.head()
+        await client.until(delta("word " * 40))
+        client.close()
+        await until(lambda: here.house._suppliers.drains.under_way == 1)
+        assert not there.lines[0].gone.is_set()
+        go_on.set()
+        row = await here.row(reply.id)
+        assert (row.outcome, row.output_tokens) == ("client_gone", 3)
+        assert not row.usage_estimated
+        assert (await here.post(ask())).status == 200
+        assert len(there.lines) == 1, "and the connection is as good as any"
+
+
+async def test_what_is_read_on_is_written_down_when_the_gateway_stops(tmp_path):
+    async with provider() as there:
+        async with gateway(tmp_path, [there], drain=True) as here:
+            there.usual = plays_then_waits(START + BLOCK + delta("word " * 40))
+            client = await here.client()
+            client.send(ask())
+            await client.head()
+            await client.until(delta("word " * 40))
+            client.close()
+            await until(lambda: here.house._suppliers.drains.under_way == 1)
+        async with gateway(tmp_path, [there]) as again:
+            assert [outcome for _, outcome in await again.all_rows()] == ["client_gone"]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.kit.journey import (
     BLOCK,
+    PATIENCE_S,
     START,
     TEXT,
     WHOLE,
@@ -211,3 +212,54 @@ async def test_refused_connections_fail_every_waiting_call(tmp_path):
         async with asyncio.timeout(1):
             replies = await asyncio.gather(*[here.post(ask()) for _ in range(5)])
         assert [reply.status for reply in replies] == [502] * 5
+
+
+# ---------------------------------------------------------------- which is asked
+
+
+async def test_calls_at_a_time_are_spread_over_the_deployments(tmp_path):
+    release = asyncio.Event()
+
+    async def waits(line: Line) -> None:
+        await release.wait()
+        await plays_text(line)
+
+    async with (
+        provider() as first,
+        provider() as second,
+        gateway(tmp_path, [first, second]) as here,
+    ):
+        first.usual = second.usual = waits
+        calls = [asyncio.create_task(here.post(ask())) for _ in range(10)]
+        await until(lambda: len(first.asked) + len(second.asked) == 10)
+        assert (len(first.asked), len(second.asked)) == (5, 5)
+        release.set()
+        assert {(await call).status for call in calls} == {200}
+
+
+async def test_one_that_keeps_failing_is_asked_no_more_and_tried_again_later(tmp_path):
+    upstream = "eject_failures = 3\neject_s = 2"
+    async with (
+        provider() as first,
+        provider() as second,
+        gateway(tmp_path, [first, second], upstream) as here,
+    ):
+        first.usual = plays_refusal(500, error_body("api_error", "No"))
+        for _ in range(3):
+            assert (await here.post(ask())).status == 200
+        first.usual = plays_text
+        reply = await here.post(ask())
+        assert (await here.row(reply.id)).attempts == 1
+        assert len(first.asked) == 3, "it is out"
+        client = await here.client()
+        out = b'hatz_deployments_out{model="claude-haiku-4-5",provider="p0"} 1.0'
+        async with asyncio.timeout(PATIENCE_S):
+            while out not in (await client.get("/metrics")).body:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while len(first.asked) == 3:
+                assert (await client.post(ask())).status == 200
+                await asyncio.sleep(0.05)
+            while out in (await client.get("/metrics")).body:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert b"hatz_ejections_total 1.0" in (await client.get("/metrics")).body
+        client.close()

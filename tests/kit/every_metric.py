@@ -27,6 +27,7 @@ def every_metric() -> Metrics:
     metrics.learned = {f"{PROVIDER}\tclaude-haiku-4-5\ttop_k": 1}
     metrics.searches = {"found": 1}
     metrics.letters = {"sent": 1}
+    metrics.deployments_out = {f"{PROVIDER}\tclaude-haiku-4-5": 1}
     metrics.pools = {f"{ORIGIN}\t{state}": 1 for state in ("busy", "idle", "connecting")}
     metrics.pools_waiting = {ORIGIN: 0}
     metrics.connects = {f"{ORIGIN}\t{result}": 1 for result in ("opened", "failed")}

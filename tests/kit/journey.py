@@ -142,6 +142,8 @@ class Line(asyncio.Protocol):
     def __init__(self, provider: "Provider") -> None:
         self._provider = provider
         self._held = b""
+        self._parts: list[bytes] = []
+        self._missing = 0
         self._writable = asyncio.Event()
         self._writable.set()
         self.gone = asyncio.Event()
@@ -163,17 +165,24 @@ class Line(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        self._held += data
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        self._held, self._parts = b"".join(self._parts), []
         head, mark, rest = self._held.partition(b"\r\n\r\n")
         if not mark:
+            self._parts = [self._held]
             return
         first, *lines = head.split(b"\r\n")
         named = (line.split(b": ", 1) for line in lines)
         headers = {name.lower(): value for name, value in named}
         size = int(headers[b"content-length"])
         if len(rest) < size:
+            self._parts = [self._held]
+            self._missing = size - len(rest)
             return
-        self._held = rest[size:]
+        self._parts = [rest[size:]] if len(rest) > size else []
         self.asked = Asked(first.split(b" ")[1], headers, rest[:size])
         self.count += 1
         self._provider.begin(self)
@@ -328,12 +337,15 @@ def config_text(
     dialect: str | None = None,
     wire: str = "",
     search: str = "",
+    server: str = "",
+    *,
+    drain: bool = False,
 ) -> str:
     """An operator's file: each model deployed at every provider, in their order. `wire` is theirs,
-    if it is neither Anthropic's nor, given a dialect, chat completions; `search` what stands under
-    [web_search]."""
+    if it is neither Anthropic's nor, given a dialect, chat completions; `search` and `server` what
+    stands under [web_search] and, further, under [server]."""
     lines = [
-        f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n'
+        f'[server]\nhost = "127.0.0.1"\nport = 0\ndrain_timeout_s = 0.5\n{server}\n'
         f'[storage]\nurl = "sqlite:///{folder / "gateway.db"}"\n'
         f"[observability]\naccess_log = false\n"
         f"[catalog]\nrefresh_s = 0.1\n"
@@ -348,6 +360,7 @@ def config_text(
             if dialect is not None
             else f'wire = "{wire or "anthropic"}"\nbase_url = "http://127.0.0.1:{port}"\n'
         )
+        + ('on_disconnect = "drain"\n' if drain else "")
         for number, port in enumerate(ports)
     ]
     for id, family, released, native in _MODELS:
@@ -471,11 +484,16 @@ async def gateway(
     dialect: str | None = None,
     wire: str = "",
     search: str = "",
+    server: str = "",
+    *,
+    drain: bool = False,
 ) -> AsyncIterator[Gateway]:
     """A gateway in front of `providers`, which speak chat completions where a dialect is given."""
     config = folder / "gateway.toml"
     ports = [each.port for each in providers]
-    config.write_text(config_text(ports, folder, upstream, ledger, dialect, wire, search))
+    config.write_text(
+        config_text(ports, folder, upstream, ledger, dialect, wire, search, server, drain=drain)
+    )
     one = Gateway(folder, config)
     await one.open()
     try:
@@ -563,9 +581,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, ports: list[int], upstream: str = "") -> Iterator[Served]:
+def served(
+    folder: Path, ports: list[int], upstream: str = "", server: str = ""
+) -> Iterator[Served]:
     """A gateway process that answers."""
-    (folder / "gateway.toml").write_text(config_text(ports, folder, upstream))
+    (folder / "gateway.toml").write_text(config_text(ports, folder, upstream, server=server))
     one = Served(folder)
     one.make_key()
     one.start()

@@ -288,16 +288,26 @@ class TestTooManyConnections:
         with house(place, provider.url, server__connections_max=3) as running:  # type: ignore[arg-type]
             yield running
 
-    def test_are_503_until_there_is_room(self, crowded: RunningHouse) -> None:
+    def test_are_529_until_there_is_room(self, crowded: RunningHouse) -> None:
         clients = [crowded.connect() for _ in range(3)]
         for client in clients:
             assert client.ask("GET", "/healthz").status == 200
         with crowded.connect() as fourth:
-            reply = fourth.reply()
-            assert reply.status == 503
+            reply = fourth.ask("POST", PATH, {"X-Api-Key": KEY}, message())
+            assert reply.status == 529
+            assert reply.json()["error"]["type"] == "overloaded_error"
             assert int(reply.headers["retry-after"]) >= 1
             assert reply.json()["request_id"] == reply.headers["request-id"]
-            assert fourth.is_ended()
+            assert fourth.ask("GET", "/healthz").status == 200, "health is told all the same"
+        until(lambda: len(crowded.doors()) == 3, "it has left")
+        spare = [crowded.connect() for _ in range(door.SPARE_CONNECTIONS)]
+        with crowded.connect() as one_more:
+            reply = one_more.reply()
+            assert reply.status == 529 and int(reply.headers["retry-after"]) >= 1
+            assert one_more.is_ended()
+        for client in spare:
+            client.close()
+        until(lambda: len(crowded.doors()) == 3, "they have left")
         for client in clients:
             assert client.ask("GET", "/healthz").status == 200
         clients.pop().close()

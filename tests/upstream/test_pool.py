@@ -12,7 +12,7 @@ import pytest
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.upstream.connection import Connection
-from proxy.upstream.pool import DRAIN_TIMEOUT_S, Pool, PoolLimits
+from proxy.upstream.pool import DRAIN_TIMEOUT_S, WARM_AGAIN_S, Pool, PoolLimits
 from proxy.wire.http import Origin
 from tests.kit.rude_upstream import (
     CLOSE,
@@ -115,9 +115,13 @@ async def pond_at(
     connections_max: int = 10,
     waiting_max: int = 10,
     connect_timeout_s: float = 5.0,
+    connection_age_max_s: float = 10_000.0,
+    warm: int = 0,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Pond]:
-    limits = PoolLimits(connections_max, waiting_max, connect_timeout_s, 60.0)
+    limits = PoolLimits(
+        connections_max, waiting_max, connect_timeout_s, 60.0, connection_age_max_s, warm
+    )
     pond = Pond(Origin(tls is not None, host, port), limits, tls)
     try:
         yield pond
@@ -478,3 +482,62 @@ async def test_what_is_connected_after_the_close_is_dropped() -> None:
         await until(lambda: pond.pool.open_count == 0)
         assert taker.connection is None
         await upstream.until(lambda: upstream.hung_up == upstream.accepted)
+
+
+# -------------------------------------------------------------- age and warmth
+
+
+async def test_an_old_connection_is_not_used_again() -> None:
+    async with (
+        rude_upstream([answer(b"x")]) as upstream,
+        pond_at(upstream.host, upstream.port, connection_age_max_s=100.0) as pond,
+    ):
+        [old] = await pond.open(1)
+        pond.now_s += 90
+        await exchange(old)
+        assert pond.want().connection is old
+        pond.now_s += 20
+        await exchange(old)
+        taker = pond.want()
+        assert taker.connection is None
+        assert await taker.got() is not old
+        await until(lambda: pond.pool.open_count == 1)
+
+
+async def test_an_old_connection_that_rests_is_closed() -> None:
+    async with (
+        rude_upstream() as upstream,
+        pond_at(upstream.host, upstream.port, connection_age_max_s=50.0) as pond,
+    ):
+        [one] = await pond.open(1)
+        pond.pool.give_back(one)
+        pond.now_s += 49
+        pond.pool.tick(pond.now_s)
+        assert pond.pool.open_count == 1
+        pond.now_s += 2
+        pond.pool.tick(pond.now_s)
+        await until(lambda: pond.pool.open_count == 0)
+
+
+async def test_connections_are_kept_ready_ahead_of_requests() -> None:
+    async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port, warm=2) as pond:
+        pond.pool.tick(pond.now_s)
+        pond.pool.tick(pond.now_s)
+        await until(lambda: pond.pool.open_count == 2)
+        assert pond.started == 2
+        assert pond.want().connection is not None
+        pond.now_s += 1000
+        pond.pool.tick(pond.now_s)
+        await until(lambda: pond.pool.open_count == 3)
+        assert pond.pool.waiting_count == 0, "the idle one was kept, and another joined it"
+
+
+async def test_who_cannot_be_reached_is_not_bothered_all_the_time() -> None:
+    async with pond_at("127.0.0.1", free_port(), warm=1) as pond:
+        for _ in range(5):
+            pond.pool.tick(pond.now_s)
+            await pond.settled()
+        assert pond.started == 1
+        pond.now_s += WARM_AGAIN_S
+        pond.pool.tick(pond.now_s)
+        assert pond.started == 2

@@ -82,7 +82,7 @@ class BedrockInvoke:
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The client's body as Bedrock takes it, without what this deployment has refused before;
         `upstream_model` is the one this deployment was made for."""
-        if bears_artefacts(body.raw):
+        if bears_artefacts(body):
             body = self._without_searches(call, without_artefacts(body))
         left_out = self._lessons.left_out(call.arrival.received_ms / 1000)
         asked = without_fields(body, left_out) if left_out else body

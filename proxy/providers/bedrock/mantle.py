@@ -65,7 +65,7 @@ class BedrockMantle:
 
     def request(self, call: Call, body: Body, upstream_model: str) -> list[Piece]:
         """The client's body and betas, without what was refused within the hour."""
-        if bears_artefacts(body.raw):
+        if bears_artefacts(body):
             body = self._without_searches(call, without_artefacts(body))
         forwarded = forwarded_lines(call.arrival.headers)
         left_out = self._lessons.left_out(call.arrival.received_ms / 1000)
