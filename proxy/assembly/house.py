@@ -39,7 +39,13 @@ from proxy.assembly.office import office_stores
 from proxy.assembly.seals import seal_secrets
 from proxy.assembly.search import Searches
 from proxy.assembly.suppliers import Suppliers
-from proxy.assembly.traces import Spans, open_spans
+from proxy.assembly.telemetry import (
+    Figures,
+    Spans,
+    metrics_every_s,
+    open_figures,
+    open_spans,
+)
 from proxy.auth.gate import Gate
 from proxy.catalog.calibration import Calibration
 from proxy.catalog.lists import ModelLists
@@ -62,7 +68,7 @@ from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
 from proxy.observe.access_log import AccessLog
-from proxy.observe.exposition import exposition
+from proxy.observe.exposition import exposition, families
 from proxy.observe.metrics import Metrics
 from proxy.observe.traces import Traces
 from proxy.observe.workers import WorkerBoard
@@ -374,8 +380,10 @@ class House:
         wanted = self.settings.observability
         self._traces: Traces | None = None
         self._spans: Spans | None = None
+        self._figures: Figures | None = None
         if wanted.otlp_endpoint:
             self._spans = open_spans(wanted.otlp_endpoint, self._environ)
+            self._figures = open_figures(wanted.otlp_endpoint, self._environ, self._worker)
             self._traces = Traces(wanted.trace_ratio, os.urandom, tells=wanted.trace_providers)
         return self._traces
 
@@ -410,6 +418,7 @@ class House:
             ("write last uses", self._write_last_uses()),
             ("keep what is learned of token counts", self._keep_token_ratios()),
             ("change packages when it is time", self._change_packages()),
+            ("send metrics", self._send_metrics()),
             *([] if self._post_office is None else self._post_office.standing_work()),
         ]
 
@@ -481,6 +490,19 @@ class House:
         ended = self._traces.flush()
         if ended:
             await asyncio.to_thread(self._spans.export, ended)
+
+    async def _send_metrics(self) -> None:
+        """This worker's, where a collector is named."""
+        if self._figures is None:
+            return
+        every_s = metrics_every_s(self._environ)
+        while True:
+            await asyncio.sleep(every_s)
+            await self._send_metrics_once(self._figures)
+
+    async def _send_metrics_once(self, figures: Figures) -> None:
+        shown = families(self._metrics)
+        await asyncio.to_thread(figures.send, shown, time.time_ns())
 
     async def _write_last_uses(self) -> None:
         while True:
@@ -596,6 +618,9 @@ class House:
         if self._spans is not None:
             await self._export_traces()
             await asyncio.to_thread(self._spans.close)
+        if self._figures is not None:
+            await self._send_metrics_once(self._figures)
+            self._figures.close()
         self._board.withdraw()
         await self._storage.database.close()
 

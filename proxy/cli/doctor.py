@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from proxy.assembly.traces import is_installed
+from proxy.assembly.telemetry import is_installed
 from proxy.cli import premises
 from proxy.cli.bedrock_visit import visit_bedrock
 from proxy.cli.finding import Finding, Level, fail, ok, warn

@@ -196,7 +196,7 @@ class Observability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access_log: bool = True
     """One line per request; never content."""
     otlp_endpoint: str = ""
-    """Traces go there over OTLP/HTTP when set: `http://collector:4318`."""
+    """Traces and metrics go there over OTLP/HTTP when set: `http://collector:4318`."""
     trace_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
     """Share of the requests that are traced where the caller does not say (`traceparent`)."""
     trace_providers: bool = True

@@ -93,6 +93,11 @@ _LABELLED_GAUGES = {
 }
 
 
+def families(metrics: Metrics) -> list[Metric]:
+    """What a scrape shows, family by family."""
+    return list(_Families(metrics).collect())
+
+
 def exposition(metrics: Metrics) -> bytes:
     """Prometheus text."""
     registry = CollectorRegistry(auto_describe=False)

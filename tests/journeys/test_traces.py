@@ -82,8 +82,8 @@ def test_a_streamed_request_is_two_spans_within_the_callers_trace(
         server.start_time_unix_nano,
         generation.start_time_unix_nano,
         first.time_unix_nano,
-        generation.end_time_unix_nano,
-        server.end_time_unix_nano + 1_000_000,  # the row's duration is in whole milliseconds
+        generation.end_time_unix_nano + 1_000_000,  # a row's duration is in whole milliseconds
+        server.end_time_unix_nano + 1_000_000,
     ]
     assert moments == sorted(moments)
     assert there.requests[0]["path"] == "/v1/traces"
@@ -172,10 +172,27 @@ def test_the_sdk_is_not_imported_where_nobody_wants_traces() -> None:
         for path in (root / "proxy").rglob("*.py")
         if re.search(r"^\s*(?:from|import) opentelemetry", path.read_text("utf-8"), re.MULTILINE)
     ]
-    assert importing == ["proxy/observe/otlp.py"]
+    assert sorted(importing) == ["proxy/observe/otlp.py", "proxy/observe/otlp_metrics.py"]
     importers = [
         path.relative_to(root).as_posix()
         for path in (root / "proxy").rglob("*.py")
         if re.search(r"^\s*(?:from|import) .*observe\.otlp", path.read_text("utf-8"), re.MULTILINE)
     ]
-    assert importers == []
+    assert importers == ["proxy/observe/otlp_metrics.py"]  # which itself is one of them
+
+
+def test_metrics_go_to_the_same_collector(
+    tmp_path: Path, upstream: Provider, there: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "1000")
+    with gateway_process(tmp_path, upstream.url, observability__otlp_endpoint=there.url) as gateway:
+        assert gateway.ask("POST", MESSAGES, {}, message(stream=False)).status == 200
+
+        def generations() -> float:
+            if not there.metrics or "hatz_generations" not in there.metrics[-1]:
+                return 0
+            points = there.metrics[-1]["hatz_generations"].sum.data_points
+            return sum(point.as_double + point.as_int for point in points)
+
+        until(lambda: generations() == 1, "the generation is counted there")
+        assert there.metrics_from[-1]["service.name"] == "hatz-gateway"

@@ -1,4 +1,5 @@
-"""A collector: takes spans over OTLP/HTTP, as OpenTelemetry's own does, and keeps them."""
+"""A collector: takes spans and metrics over OTLP/HTTP as OpenTelemetry's own does, and keeps
+them."""
 
 import contextlib
 import gzip
@@ -7,10 +8,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.kit.running import until
@@ -22,6 +27,9 @@ class Collector:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.spans: list[Span] = []
+        self.metrics: list[dict[str, Metric]] = []
+        """By name, an export at a time."""
+        self.metrics_from: list[dict[str, Any]] = []
         self.resources: list[dict[str, Any]] = []
         self.requests: list[dict[str, str]] = []
         self.refuses = False
@@ -31,8 +39,15 @@ class Collector:
         until(lambda: len(self.spans) >= count, f"{count} spans", 30.0)
         return self.spans
 
+    def take_metrics(self, body: bytes) -> None:
+        """One export of them."""
+        for batch in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            self.metrics_from.append(attributes(batch.resource))
+            [scope] = batch.scope_metrics
+            self.metrics.append({metric.name: metric for metric in scope.metrics})
+
     def take(self, body: bytes) -> None:
-        """One export."""
+        """One export of spans."""
         asked = ExportTraceServiceRequest.FromString(body)
         for batch in asked.resource_spans:
             self.resources.append(attributes(batch.resource))
@@ -68,7 +83,7 @@ def collector() -> Iterator[Collector]:
                 self.send_header("content-length", "0")
                 self.end_headers()
                 return
-            there.take(body)
+            (there.take_metrics if self.path == "/v1/metrics" else there.take)(body)
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("content-type", "application/x-protobuf")
