@@ -218,7 +218,8 @@ def test_its_web_search_tool_finds_sources_and_cites(seen: Seen, model: str, way
     assert [source["url"] for source in result["sources"][:5]] == found
     [cited] = result["cited"]
     assert cited["url"] == found[0]
-    assert cited["text"].startswith(f"{query} was first described in")
+    # A Claude quotes the page as it was told of it, for others the gateway finds the sentence.
+    assert f"{query} was first described in" in cited["text"]
     assert result["finish"] == "stop"
     assert result["model"] == model
 

@@ -112,16 +112,19 @@ async def hammer(worker: str, kind: str, database_url: str, redis_url: str, seco
         while time.monotonic() < until and await call():
             pass
 
+    over = asyncio.Event()
+
     async def journal() -> None:
-        while True:
+        while not over.is_set():
             await asyncio.sleep(BATCH_S)
             await store(database, desk, rows)
 
     storing = asyncio.create_task(journal())
     await asyncio.gather(*[calls() for _ in range(CALLERS)])
-    for task in (storing, exchange):
-        task.cancel()
-    await asyncio.gather(storing, exchange, return_exceptions=True)
+    over.set()
+    await storing  # not cancelled: a batch half stored would be lost
+    exchange.cancel()
+    await asyncio.gather(exchange, return_exceptions=True)
     await store(database, desk, rows)
     done.asked = desk.asked
     await desk.close()
