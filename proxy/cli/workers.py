@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+from proxy.cli.process import end_with_parent
+
 _LOG = logging.getLogger("proxy.workers")
 
 SETTLED_S = 5.0
@@ -68,6 +70,7 @@ class Workers:
     def _start(self, name: str) -> None:
         # A signal that came between the fork and the note of it would pass the new worker by.
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        parent = os.getpid()
         try:
             if self._stopping:
                 return
@@ -79,6 +82,7 @@ class Workers:
                 signal.signal(number, signal.SIG_DFL)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+        end_with_parent(parent)
         status = 1
         try:
             status = self._work(name)

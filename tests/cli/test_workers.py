@@ -112,6 +112,15 @@ def test_a_worker_that_dies_is_started_again_under_its_name(tmp_path: Path) -> N
         assert parent.printed.count("w1 runs as") == 1
 
 
+def test_workers_whose_parent_is_killed_stop_as_if_told(tmp_path: Path) -> None:
+    with workers(STEADY, tmp_path) as parent:
+        pid_of("w0", parent)
+        pid_of("w1", parent)
+        parent.running.kill()
+        parent.says("w0 got 15")
+        parent.says("w1 got 15")
+
+
 def test_a_worker_that_ends_badly_on_stop_makes_the_whole_end_badly(tmp_path: Path) -> None:
     with workers(CLUMSY, tmp_path) as parent:
         pid_of("w0", parent)
