@@ -75,11 +75,7 @@ class AllKeys:
     async def page(self, asked: Asked[KeyQuery, None]) -> KeyPage:
         """`GET`: a page of them."""
         query = asked.query
-        tenant_id = query.tenant_id
-        confined = SEE.confined(asked.caller)
-        if confined is not None:
-            tenant_id = tenant_id or confined
-            SEE.check(asked.caller, tenant_id)
+        tenant_id = SEE.narrowed(asked.caller, query.tenant_id)
         if tenant_id is not None:
             present(await self._tenants.get(tenant_id), tenant_id)
         found = await self._store.page(

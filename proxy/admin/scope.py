@@ -47,6 +47,16 @@ class Reach(NamedTuple):
         check_permission(caller, self.needs)
         return caller.tenant_id
 
+    def narrowed(self, caller: Caller, tenant_id: str | None) -> str | None:
+        """Whose things a list shows: those of the tenant asked for, else of all this caller may act
+        on; None for all tenants. Raises Fault FORBIDDEN, or NOT_FOUND for a tenant not theirs."""
+        confined = self.confined(caller)
+        if confined is None:
+            return tenant_id
+        if tenant_id not in (None, confined):
+            raise not_there("tenant", tenant_id or "")
+        return confined
+
     def check_part(self, caller: Caller, tenant_id: str, part: str) -> None:
         """Raises Fault FORBIDDEN where this part of a tenant they know is not theirs to change."""
         own = self.own if tenant_id == caller.tenant_id else ()

@@ -97,11 +97,7 @@ class UserPages:
     async def page(self, asked: Asked[UserQuery, None]) -> UserPage:
         """`GET`: those of a tenant, of an address, or of all tenants."""
         query = asked.query
-        tenant_id = query.tenant_id
-        confined = SEE.confined(asked.caller)
-        if confined is not None:
-            tenant_id = tenant_id or confined
-            SEE.check(asked.caller, tenant_id)
+        tenant_id = SEE.narrowed(asked.caller, query.tenant_id)
         if tenant_id is not None:
             present(await self._tenants.get(tenant_id), tenant_id)
         return await self.listed(tenant_id, query.email, query.limit, query.offset)
