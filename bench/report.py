@@ -193,6 +193,7 @@ def whole(results: Results) -> str:
     head = (
         f"{results.taken_at}  commit {machine.commit}  Python {machine.python}  "
         f"{machine.cpus} CPUs ({machine.cpu_model})\n"
+        f"gateway: {machine.program or 'plain Python'}\n"
         f"rounds: {results.rounds}; median [lowest..highest]"
         + ("; QUICK: a look, not a measurement" if results.quick else "")
     )

@@ -49,6 +49,8 @@ class Machine(msgspec.Struct, kw_only=True):
     python: str
     packages: dict[str, str]
     commit: str
+    program: str = ""
+    """Was the gateway compiled, or plain Python?"""
 
 
 class Verdict(msgspec.Struct, kw_only=True):

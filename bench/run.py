@@ -22,6 +22,7 @@ from bench import budgets, load, report, results_file, scenarios
 from bench.results_file import Machine, Measurement, Results, Start
 from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, TARGETS, Scenario
 from bench.stage import ROOT, CannotStart, Part, Stage, Target, install_nginx
+from proxy import compiled
 
 ROUNDS = 5
 ROUNDS_QUICK = 1
@@ -42,6 +43,7 @@ def machine() -> Machine:
         python=platform.python_version(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         commit=commit or "unknown",
+        program=compiled.IN_USE,
     )
 
 

@@ -15,7 +15,6 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
@@ -626,9 +625,15 @@ class House:
 
 
 def _door_limits(settings: Settings) -> DoorLimits:
-    named = {
-        name: getattr(settings.upstream if name == "held_bytes_max" else settings.server, name)
-        for name in DoorLimits.__struct_fields__
-    }
-    named["connections_max"] = connections_within(settings.server.connections_max)
-    return msgspec.convert(named, DoorLimits)
+    server = settings.server
+    return DoorLimits(
+        body_bytes_max=server.body_bytes_max,
+        header_bytes_max=server.header_bytes_max,
+        pipelined_bytes_max=server.pipelined_bytes_max,
+        held_bytes_max=settings.upstream.held_bytes_max,
+        connections_max=connections_within(server.connections_max),
+        header_timeout_s=server.header_timeout_s,
+        body_idle_timeout_s=server.body_idle_timeout_s,
+        keepalive_timeout_s=server.keepalive_timeout_s,
+        write_stall_timeout_s=server.write_stall_timeout_s,
+    )

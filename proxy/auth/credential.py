@@ -8,13 +8,15 @@ Both headers may come together, because machines carry leftover vendor keys and 
 `apiKeyHelper` fills both. The Bearer value goes first: it is the one a user sets for a gateway.
 """
 
+from typing import Final
+
 import msgspec
 
 from proxy.domain.call import Headers
 
-AUTHORIZATION = "Authorization"
-X_API_KEY = "X-Api-Key"
-BOTH = "Authorization and X-Api-Key"
+AUTHORIZATION: Final = "Authorization"
+X_API_KEY: Final = "X-Api-Key"
+BOTH: Final = "Authorization and X-Api-Key"
 
 
 class Presented(msgspec.Struct, gc=False):

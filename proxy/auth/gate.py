@@ -11,7 +11,7 @@ watches the versions of people, keys, models and preferences calls it when one m
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from proxy.auth.credential import Presented
 from proxy.auth.keys import DIGEST_BYTES
@@ -21,7 +21,7 @@ from proxy.domain.permissions import USE_GATEWAY
 
 """The permission without which no gateway call is served (domain.md 2.3)."""
 
-_WHERE_TO_MAKE_ONE = "Make a key with `hatz-gateway key create`, or in Workspace > API Keys."
+_WHERE_TO_MAKE_ONE: Final = "Make a key with `hatz-gateway key create`, or in Workspace > API Keys."
 
 
 class KeyStore(Protocol):

@@ -10,17 +10,14 @@ snapshot; per request remain a look-up and the caller's own rights and mapping.
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, NoReturn
-
-import msgspec
+from typing import Final, NoReturn
 
 from proxy.catalog.access import may_use
 from proxy.catalog.aliases import PRODUCT_PREFIX, Form, Name, read_name
+from proxy.catalog.meaning import Meaning, Resolution
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.model import Model
-
-Via = Literal["exact", "alias", "mapping", "native"]
 
 NAMES_REMEMBERED_MAX: Final = 1024
 NAME_CHARS_REMEMBERED_MAX: Final = 128
@@ -30,27 +27,8 @@ SUGGESTED_MAX: Final = 3
 SUGGESTED_NAME_CHARS_MAX: Final = 64
 SUGGESTED_FROM_MODELS_MAX: Final = 150
 
-_NOT_THERE = "was not found, or it is not enabled for your account."
-_PREFERENCES = "in Workspace > AI Preferences or with PUT /v1/preferences/gateway-mapping."
-
-
-class Resolution(msgspec.Struct, frozen=True, gc=False):
-    """What an asked name stands for. `asked` is trimmed; it is plain ASCII if no catalogue id has
-    other letters, so it may go into a header."""
-
-    model: Model
-    via: Via
-    asked: str
-
-
-class Meaning(msgspec.Struct, frozen=True, gc=False):
-    """What a name may stand for, whoever asks: `models` in the order they are tried. A saved
-    mapping of `family` comes first; no family means no mapping applies."""
-
-    asked: str
-    via: Via
-    models: tuple[Model, ...] = ()
-    family: str = ""
+_NOT_THERE: Final = "was not found, or it is not enabled for your account."
+_PREFERENCES: Final = "in Workspace > AI Preferences or with PUT /v1/preferences/gateway-mapping."
 
 
 class Catalog:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from proxy import compiled
 from proxy.assembly.telemetry import is_installed
 from proxy.cli import premises
 from proxy.cli.bedrock_visit import visit_bedrock
@@ -77,6 +78,7 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
     for finding in premises.journal(settings, serving=serving):
         yield finding
     yield premises.open_files(settings)
+    yield ok("program", compiled.IN_USE)
     for finding in _traces(settings):
         yield finding
     for finding in await _web_search(settings):

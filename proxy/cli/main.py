@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from proxy import __version__
+from proxy import __version__, compiled
 
 COMMANDS = {
     "serve": ("proxy.cli.serve", "run the gateway"),
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(_help(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     if words[0] in ("--version", "version"):
-        print(f"hatz-gateway {__version__}")
+        print(f"hatz-gateway {__version__}, {compiled.IN_USE}")
         return 0
     known = COMMANDS.get(words[0])
     if known is None:

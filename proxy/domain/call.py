@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,7 +19,8 @@ class Errand(Enum):
 
 
 # Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
-MESSAGE, COUNT = Errand
+MESSAGE: Final = Errand.MESSAGE
+COUNT: Final = Errand.COUNT
 
 
 class Headers(dict[bytes, bytes]):

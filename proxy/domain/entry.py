@@ -1,6 +1,7 @@
 """One line of the ledger: a generation that ended, whatever its end was (domain.md 10)."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -21,7 +22,11 @@ class Outcome(StrEnum):
 
 
 # Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
-COMPLETED, UPSTREAM_ERROR, PARTIAL, CLIENT_GONE, HOUSE_ERROR = Outcome
+COMPLETED: Final = Outcome.COMPLETED
+UPSTREAM_ERROR: Final = Outcome.UPSTREAM_ERROR
+PARTIAL: Final = Outcome.PARTIAL
+CLIENT_GONE: Final = Outcome.CLIENT_GONE
+HOUSE_ERROR: Final = Outcome.HOUSE_ERROR
 
 
 class Entry(msgspec.Struct, array_like=True, gc=False):

@@ -1,9 +1,10 @@
 """Shapes of ids. Making one needs random bytes, which are passed in."""
 
 import re
+from typing import Final
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijkmnopqrstvwxyz"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijkmnopqrstvwxyz"
 
 
 def is_request_id(text: str) -> bool:

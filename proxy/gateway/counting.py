@@ -5,6 +5,8 @@ counted is learned from every translated reply (`catalog/calibration.py`). Count
 because of a provider: clients take a failure for the end (translation.md D14).
 """
 
+from typing import Final
+
 from proxy.catalog.calibration import CLAUDE_PRIOR, Calibration
 from proxy.domain.call import Call
 from proxy.domain.model import Model
@@ -13,7 +15,7 @@ from proxy.wire.body import Body
 from proxy.wire.messages import count_body
 from proxy.wire.token_estimate import estimate_request
 
-EXACT = b"x-hatz-count: exact\r\n"
+EXACT: Final = b"x-hatz-count: exact\r\n"
 
 
 class Counting:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from proxy.catalog.catalog import Catalog, Resolution
+from proxy.catalog.catalog import Catalog
+from proxy.catalog.meaning import Resolution
 from proxy.config.settings import Settings
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault

@@ -1,9 +1,8 @@
 """What every call needs at hand: one set per process, made in `assembly.py`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
-
-import msgspec
 
 from proxy.domain.call import Call
 from proxy.domain.caller import Caller
@@ -17,9 +16,74 @@ from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
 from proxy.providers.provider import Provider
 from proxy.upstream.choice import Standing
-from proxy.upstream.pool import Pool
+from proxy.upstream.connection import Listener, Tally
+from proxy.upstream.pool import Taker
 from proxy.upstream.retry import RetryBudget
 from proxy.wire.body import Body
+from proxy.wire.http import Piece
+
+
+class Exchange(Protocol):
+    """A connection to a provider while it is lent to one call. Implemented by
+    `upstream/connection.py`, where each of these is told in full."""
+
+    def ask(self, request: Sequence[Piece], listener: Listener) -> None:
+        """Send a whole request; the answer goes to `listener`."""
+        ...
+
+    def forward(self, write: Callable[[bytes], object], plain: bytes, tally: Tally) -> None:
+        """From now on plain events go to `write` in the frames they came in."""
+        ...
+
+    def forward_rewritten(
+        self,
+        write: Callable[[bytes], object],
+        rewrite: Callable[[bytes], bytes | None],
+        *,
+        binary: bool = False,
+    ) -> None:
+        """From now on what `rewrite` makes of an event goes to `write`."""
+        ...
+
+    def hear(self, listener: Listener) -> None:
+        """From now on somebody else listens, to everything."""
+        ...
+
+    def pause(self) -> None:
+        """Read no more."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
+        ...
+
+    def give_back(self) -> None:
+        """It was not used."""
+        ...
+
+    def leave(self) -> None:
+        """The rest of the answer is not wanted."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the exchange and the connection with it."""
+        ...
+
+
+class Lender(Protocol):
+    """Of connections to one origin. Implemented by `upstream/pool.py`."""
+
+    def lease(self, taker: Taker) -> Exchange | None:
+        """One at once, or None and a call of the taker later. Raises Fault 503."""
+        ...
+
+    def forget(self, taker: Taker) -> None:
+        """The taker left."""
+        ...
+
+    def distrust(self) -> None:
+        """A connection turned out to be dead; the others are as old."""
+        ...
 
 
 class Books(Protocol):
@@ -77,7 +141,8 @@ class Desk(Protocol):
         ...
 
 
-class Patience(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Patience:
     """How long is waited for what, in seconds, and how much is held, in bytes."""
 
     first_byte_timeout_s: float
@@ -90,16 +155,17 @@ class Patience(msgspec.Struct, frozen=True):
     reply_bytes_max: int
 
 
-class Route(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Route:
     """One deployment of a model, ready to be called. `counted_by` is where its tokens are counted,
     if that is another place."""
 
     provider: Provider
-    pool: Pool
+    pool: Lender
     upstream_model: str
     counted_by: "Route | None" = None
-    standing: Standing = msgspec.field(default_factory=Standing)
-    retries: RetryBudget = msgspec.field(default_factory=RetryBudget)
+    standing: Standing = field(default_factory=Standing)
+    retries: RetryBudget = field(default_factory=RetryBudget)
     """Of all deployments of the model together."""
     secret: bytes = b""
     """The key it is asked with. Some servers quote what they refuse; nobody is to read it there."""
@@ -123,7 +189,8 @@ class Sessions(Protocol):
         ...
 
 
-class Means(msgspec.Struct):
+@dataclass(slots=True)
+class Means:
     """Held by every relay; nothing in it belongs to one call."""
 
     books: Books

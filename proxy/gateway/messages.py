@@ -9,6 +9,7 @@ a caller who is near a limit.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from proxy.auth.credential import Presented, presented_by
 from proxy.auth.gate import Gate
@@ -25,8 +26,9 @@ from proxy.gateway.relay import Relay
 from proxy.gateway.search_turns import SearchTurns
 from proxy.gateway.searching import Searching
 from proxy.gateway.tasks import Tasks
+from proxy.ledger.charge import Forecast
 from proxy.ledger.client_label import client_of
-from proxy.ledger.credits import Forecast, forecast
+from proxy.ledger.credits import forecast
 from proxy.web_search.citing import how_cited
 from proxy.web_search.dangling import find_dangling
 from proxy.web_search.history import Retelling
@@ -39,10 +41,10 @@ from proxy.wire.body import Body, read_body, with_fields
 from proxy.wire.http import Piece
 from proxy.wire.images import first_image
 
-_LOG = logging.getLogger("proxy.messages")
-_NOBODY = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
-ASKED_CHARS_MAX = 256
-BOOKS_RETRY_S = 5
+_LOG: Final = logging.getLogger("proxy.messages")
+_NOBODY: Final = Caller(key_id="", user_id="", email="", tenant_id="", tenant="", role="")
+ASKED_CHARS_MAX: Final = 256
+BOOKS_RETRY_S: Final = 5
 
 
 class Messages:
@@ -417,10 +419,14 @@ class _NoReader:
     def client_gone(self) -> None:
         """Nothing is under way."""
 
-    client_full = client_ready = client_gone
+    def client_full(self) -> None:
+        """It waits in the transport."""
+
+    def client_ready(self) -> None:
+        """Nothing is stopped."""
 
 
-_NO_READER = _NoReader()
+_NO_READER: Final = _NoReader()
 
 
 def _refuse_images(model_id: str, body: Body) -> None:

@@ -11,6 +11,8 @@ from proxy.domain.fault import Fault
 class Reader(Protocol):
     """Whoever fills an outlet and must know how it drains."""
 
+    __slots__ = ()
+
     def client_gone(self) -> None:
         """The client left; nothing more can be written."""
         ...
@@ -26,6 +28,8 @@ class Reader(Protocol):
 
 class Outlet(Protocol):
     """One reply. After `refuse`, `answer` or `end_stream` nothing more is called."""
+
+    __slots__ = ()
 
     gone: bool
 

@@ -14,6 +14,7 @@ Refuses to know: HTTP, JSON, sockets.
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Final
 
 from proxy.domain.call import MESSAGE, Call
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, HOUSE_ERROR, PARTIAL, UPSTREAM_ERROR, Outcome
@@ -21,27 +22,28 @@ from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.gateway.counting import EXACT
 from proxy.gateway.drain import Drain, Drains, Nobody
-from proxy.gateway.means import Means, Route, Ticket
-from proxy.gateway.outlet import Outlet
+from proxy.gateway.means import Exchange, Means, Route, Ticket
+from proxy.gateway.outlet import Outlet, Reader
 from proxy.ledger.tab import Tab
 from proxy.observe.metrics import STALL_S
 from proxy.stream.passthrough import PLAIN
 from proxy.stream.pipe import BEGIN, OPEN, REFUSED, WHOLE, Pipe
-from proxy.upstream.connection import Broken, Connection
+from proxy.upstream.connection import Broken, Listener
+from proxy.upstream.pool import Taker
 from proxy.upstream.retry import Next, after_break, after_fault
 from proxy.wire.body import Body
 from proxy.wire.events import PING
 from proxy.wire.fault_body import error_event
 from proxy.wire.http import Piece
 
-REFUSAL_BYTES_MAX = 1 << 20
-EARLY_BYTES_MAX = 65536
+REFUSAL_BYTES_MAX: Final = 1 << 20
+EARLY_BYTES_MAX: Final = 65536
 """Pings and comments that are held back with the status line."""
-LESSONS_MAX = 4
+LESSONS_MAX: Final = 4
 """How often one call may be asked again without a field its provider does not know."""
-_EVENT_STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
-USAGE_ESTIMATED = b"x-gateway-usage: estimated\r\n"
-CLIENT_GONE_STATUS = 499
+_EVENT_STREAMS: Final = (b"text/event-stream", b"application/vnd.amazon.eventstream")
+USAGE_ESTIMATED: Final = b"x-gateway-usage: estimated\r\n"
+CLIENT_GONE_STATUS: Final = 499
 """What the row of a call says whose client left before a status was sent; nginx's convention."""
 
 
@@ -57,10 +59,15 @@ class At(Enum):
 
 
 # Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
-LEASING, ASKED, HOLDING, STREAMING, COLLECTING, ENDED = At
+LEASING: Final = At.LEASING
+ASKED: Final = At.ASKED
+HOLDING: Final = At.HOLDING
+STREAMING: Final = At.STREAMING
+COLLECTING: Final = At.COLLECTING
+ENDED: Final = At.ENDED
 
 
-class Relay:
+class Relay(Listener, Taker, Reader):
     """Listener of the upstream connection, taker at the pool, reader of the outlet."""
 
     __slots__ = (
@@ -129,7 +136,7 @@ class Relay:
         self._lessons = 0
         self._renewed = False
         self._before: Fault | None = None
-        self._connection: Connection | None = None
+        self._connection: Exchange | None = None
         self._drain: Drain | None = None
         self._pipe: Pipe | None = None
         self._status = 0
@@ -208,11 +215,11 @@ class Relay:
         if self._at is LEASING:
             self._attempt()
 
-    def leased(self, connection: Connection) -> None:
+    def leased(self, connection: Exchange) -> None:
         """The pool has a connection for us."""
         route = self._routes[self._tried]
         if self._at is not LEASING:
-            route.pool.give_back(connection)
+            connection.give_back()
             return
         self._connection = connection
         self._at = ASKED
@@ -229,7 +236,7 @@ class Relay:
                 request = self._written(route, body)
             except Fault as fault:
                 self._connection = None
-                route.pool.give_back(connection)
+                connection.give_back()
                 self._cannot_ask(fault)
                 return
         if route.provider.credential is not None:
@@ -580,7 +587,7 @@ class Relay:
         else:
             self._cancel()
 
-    def _read_on(self, connection: Connection, drains: Drains) -> None:
+    def _read_on(self, connection: Exchange, drains: Drains) -> None:
         self._drain = Drain(self, drains, self._means.wheel.now_s)
         self._outlet = Nobody()
         connection.hear(self._drain)

@@ -5,24 +5,25 @@ row's user agent. The known names are those seen on the wire (client-contract.md
 """
 
 from functools import lru_cache
+from typing import Final
 
 from proxy.domain.call import Headers
 
-SESSION_ID_CHARS_MAX = 128
-USER_AGENT_CHARS_MAX = 256
-LABEL_CHARS_MAX = 40
+SESSION_ID_CHARS_MAX: Final = 128
+USER_AGENT_CHARS_MAX: Final = 256
+LABEL_CHARS_MAX: Final = 40
 
-_CLAUDE_CODE_KINDS = (
+_CLAUDE_CODE_KINDS: Final = (
     ("claude-desktop", "Claude Desktop"),
     ("agent-sdk/", "Claude Agent SDK"),
 )
-_BY_START = (
+_BY_START: Final = (
     ("ai/", "AI SDK"),
     ("ai-sdk/", "AI SDK"),
     ("curl/", "curl"),
     ("opencode/", "OpenCode"),
 )
-_BY_LANGUAGE = (
+_BY_LANGUAGE: Final = (
     ("/python", "Anthropic Python SDK"),
     ("/js", "Anthropic TypeScript SDK"),
 )

@@ -5,31 +5,19 @@ per million tokens and a micro-credit is a millionth of a credit, so tokens time
 number of micro-credits: nothing is ever divided or rounded.
 """
 
-import msgspec
+from typing import Final
 
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, PARTIAL, Outcome
 from proxy.domain.model import Model, Rates
 from proxy.domain.usage import Usage
+from proxy.ledger.charge import Charge, Forecast
 
-MICRO_PER_CREDIT = 1_000_000
-SEARCH_FEE_CREDITS = 10
+MICRO_PER_CREDIT: Final = 1_000_000
+SEARCH_FEE_CREDITS: Final = 10
 """What one executed web search costs unless the operator says otherwise."""
 
 
-class Charge(msgspec.Struct, frozen=True, gc=False):
-    """Micro-credits of one generation: everything read, everything written, everything done."""
-
-    credits_in: int
-    credits_out: int
-    credits_actions: int
-
-    @property
-    def total(self) -> int:
-        """What the generation costs altogether."""
-        return self.credits_in + self.credits_out + self.credits_actions
-
-
-NOTHING = Charge(0, 0, 0)
+NOTHING: Final = Charge(0, 0, 0)
 
 
 def is_charged(outcome: Outcome, output_began: bool) -> bool:
@@ -63,17 +51,10 @@ def price(
     )
 
 
-BYTES_PER_TOKEN = 4
-OUTPUT_TOKENS_ASSUMED = 1_000
+BYTES_PER_TOKEN: Final = 4
+OUTPUT_TOKENS_ASSUMED: Final = 1_000
 """What a reply is taken to be long until it is known. Clients ask for up to 64,000 tokens and use a
 few hundred: to hold all they ask for would stop a tenant long before its limit."""
-
-
-class Forecast(msgspec.Struct, frozen=True, gc=False):
-    """What a request will probably take: micro-credits, and tokens read."""
-
-    credits: int
-    input_tokens: int
 
 
 def forecast(body_bytes: int, max_tokens: int, model: Model) -> Forecast:

@@ -17,7 +17,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -34,19 +34,19 @@ from proxy.ledger.segment import (
     spooled_bytes,
 )
 
-SEGMENT_BYTES_MAX = 16 << 20
+SEGMENT_BYTES_MAX: Final = 16 << 20
 """A segment this large is closed even while storage is away."""
-BACKLOG_BYTES_MAX = 16 << 20
+BACKLOG_BYTES_MAX: Final = 16 << 20
 """What may wait in memory while the file cannot be written: some 25,000 rows."""
-REFUSALS_PER_SECOND_MAX = 100
-BACK_OFF_MS_MAX = 30_000
+REFUSALS_PER_SECOND_MAX: Final = 100
+BACK_OFF_MS_MAX: Final = 30_000
 
-_ENTRY = b'{"entry":'
-_REFUSAL = b'{"refusal":'
-_END = b"}\n"
+_ENTRY: Final = b'{"entry":'
+_REFUSAL: Final = b'{"refusal":'
+_END: Final = b"}\n"
 
-_OUTAGES = (Fault, OSError)
-_REFUSALS_OF_STORAGE = (Fault, ValueError, TypeError, OverflowError)
+_OUTAGES: Final = (Fault, OSError)
+_REFUSALS_OF_STORAGE: Final = (Fault, ValueError, TypeError, OverflowError)
 
 _log = logging.getLogger(__name__)
 _Row = TypeVar("_Row", Entry, Refusal)
@@ -382,8 +382,8 @@ class Journal:
         try:
             while offset < len(taken):
                 batch = read_lines(bytes(taken[offset : offset + READ_BYTES_MAX]))
-                await self._insert(self._store.insert, batch.entries, rejected)
-                await self._insert(self._store.insert_refusals, batch.refusals, rejected)
+                await self._insert(self._store.insert, batch.entries, rejected, self._own_stored)
+                await self._insert(self._store.insert_refusals, batch.refusals, rejected, _untold)
                 offset += batch.end
         except _OUTAGES as error:
             self._store_is_in_trouble(error)
@@ -421,8 +421,9 @@ class Journal:
         try:
             while offset < segment.size:
                 batch = await asyncio.to_thread(segment.read, offset)
-                await self._insert(self._store.insert, batch.entries, rejected, own=own)
-                await self._insert(self._store.insert_refusals, batch.refusals, rejected, own=own)
+                gone = self._own_stored if own else self._others_stored
+                await self._insert(self._store.insert, batch.entries, rejected, gone)
+                await self._insert(self._store.insert_refusals, batch.refusals, rejected, _untold)
                 torn += batch.torn
                 offset = batch.end
             for suffix, lines in ((".torn", torn), (".rejected", rejected)):
@@ -441,10 +442,10 @@ class Journal:
         insert: Callable[[list[_Row]], Awaitable[object]],
         rows: list[_Row],
         rejected: list[bytes],
-        *,
-        own: bool = True,
+        gone: Callable[[list[_Row]], None],
     ) -> None:
-        """Insert rows; one that cannot be stored is found by halving and set aside."""
+        """Insert rows; one that cannot be stored is found by halving and set aside. `gone` hears
+        of both."""
         if not rows:
             return
         try:
@@ -454,8 +455,8 @@ class Journal:
                 raise
             if len(rows) > 1:
                 middle = len(rows) // 2
-                await self._insert(insert, rows[:middle], rejected, own=own)
-                await self._insert(insert, rows[middle:], rejected, own=own)
+                await self._insert(insert, rows[:middle], rejected, gone)
+                await self._insert(insert, rows[middle:], rejected, gone)
                 return
             self.rows_rejected += 1
             # Worded as in the segment: once the reason is cured, renaming the file replays it.
@@ -463,13 +464,22 @@ class Journal:
             _log.error("ledger: storage refuses a row: %s", _told(error))
         else:
             self.rows_stored += len(rows)
-        if type(rows[0]) is Entry:
-            self._stored(rows, own=own)
+        gone(rows)
+
+    def _own_stored(self, entries: list[Entry]) -> None:
+        self._stored(entries, own=True)
+
+    def _others_stored(self, entries: list[Entry]) -> None:
+        self._stored(entries, own=False)
 
     def _store_is_in_trouble(self, error: Exception) -> None:
         if not self.store_trouble:
             _log.error("ledger: storage takes no rows: %s", _told(error))
         self.store_trouble = _told(error)
+
+
+def _untold(_: list[Refusal]) -> None:
+    """Nobody waits for support records."""
 
 
 def _told(error: Exception) -> str:

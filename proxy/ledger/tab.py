@@ -4,17 +4,19 @@ Owns what the ledger's row will say and the moment it is settled. Refuses to kno
 clocks: times are arguments. On the hot path: slots, no dict, no task.
 """
 
+from typing import Final
+
 from proxy.domain.call import Call
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.usage import Usage
 from proxy.ledger.client_label import client_of
 from proxy.ledger.credits import NOTHING, SEARCH_FEE_CREDITS, is_charged, price
 
-SURFACE = "anthropic_gateway"
-PROVIDER_REQUEST_ID_CHARS_MAX = 128
-MODEL_CHARS_MAX = 256
-TOKENS_BITS = 30
-TOKENS_MAX = (1 << TOKENS_BITS) - 1
+SURFACE: Final = "anthropic_gateway"
+PROVIDER_REQUEST_ID_CHARS_MAX: Final = 128
+MODEL_CHARS_MAX: Final = 256
+TOKENS_BITS: Final = 30
+TOKENS_MAX: Final = (1 << TOKENS_BITS) - 1
 """No generation is larger; a provider that says so must not overflow anybody's sums."""
 
 

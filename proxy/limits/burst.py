@@ -24,7 +24,7 @@ MINUTE_MS: Final = 60_000
 STREAM_WAIT_MS: Final = 1_000
 """Nobody knows when a call ends; this is a fair time to ask again."""
 
-_NOTHING: Mapping[str, int] = {}
+_NOTHING: Final[Mapping[str, int]] = {}
 _NEVER: Final = 1 << 62
 
 

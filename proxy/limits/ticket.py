@@ -5,10 +5,11 @@ in which the request started, whatever month it ends in.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from proxy.limits.seat import Seat
 
-EXPIRES_S = 3600.0
+EXPIRES_S: Final = 3600.0
 """A ticket nobody settled for so long no longer reserves anything."""
 
 

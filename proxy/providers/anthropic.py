@@ -5,6 +5,7 @@ match on it; what is about *our* credential becomes a 502.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,7 @@ from proxy.domain.call import Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.providers.credential import Credential
+from proxy.providers.provider import Provider
 from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
@@ -21,10 +23,10 @@ from proxy.wire.fault_body import read_error_body
 from proxy.wire.http import Origin, Piece
 from proxy.wire.retry_after import read_retry_after
 
-_RETRIABLE = {b"true": True, b"false": False}
+_RETRIABLE: Final = {b"true": True, b"false": False}
 
 
-class Anthropic:
+class Anthropic(Provider):
     """A provider that speaks Anthropic's own wire. `credential` is a header, name and value."""
 
     counts = True
@@ -142,7 +144,7 @@ _KINDS = {
     529: Kind.OVERLOADED,
 }
 
-_WORDS = {
+_WORDS: Final = {
     Kind.BAD_REQUEST: "The model provider refused the request without saying why.",
     Kind.NOT_FOUND: "The model provider does not know this model or path.",
     Kind.TOO_LARGE: "The request is too large for the model provider.",

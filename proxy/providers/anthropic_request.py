@@ -4,13 +4,15 @@ Rules of translation.md 4.1 and client-contract.md 15: `anthropic-*` headers go 
 client's credential never does, exactly one of our own is sent.
 """
 
+from typing import Final
+
 import msgspec
 
 from proxy.domain.call import MESSAGE, Call, Headers
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 
-_FORWARDED = frozenset(
+_FORWARDED: Final = frozenset(
     (
         b"user-agent",
         b"x-app",
@@ -20,8 +22,8 @@ _FORWARDED = frozenset(
     )
 )
 # These name a workspace and a user of the client's own account, which our credential is not.
-_NOT_FORWARDED = frozenset((b"anthropic-workspace-id", b"anthropic-user-profile-id"))
-_DEFAULT_VERSION = b"anthropic-version: 2023-06-01\r\n"
+_NOT_FORWARDED: Final = frozenset((b"anthropic-workspace-id", b"anthropic-user-profile-id"))
+_DEFAULT_VERSION: Final = b"anthropic-version: 2023-06-01\r\n"
 
 
 class RequestWriter:

@@ -18,6 +18,8 @@ from proxy.wire.http import Origin, Piece
 class Provider(Protocol):
     """One configured upstream."""
 
+    __slots__ = ()
+
     name: str
     origin: Origin
     counts: bool

@@ -13,7 +13,7 @@ import asyncio
 import re
 from enum import Enum
 from math import inf
-from typing import cast
+from typing import Final, cast
 from urllib.parse import unquote_to_bytes
 
 from proxy.domain.call import Arrival, Errand
@@ -28,27 +28,28 @@ from proxy.server.refusal import refusal_reason, whole_refusal
 from proxy.sockets.direct import DirectWriter
 from proxy.wire.chunked import ChunkedBody, too_large
 from proxy.wire.content_coding import decoded
-from proxy.wire.request_head import HeadReader, RequestHead
+from proxy.wire.head_reader import HeadReader
+from proxy.wire.request_head import RequestHead
 
-_EXPECT = re.compile(rb"\r\nexpect:[^\r\n]*", re.IGNORECASE)
-_LENGTH = re.compile(rb"\r\ncontent-length:[^\r\n]*\r\n", re.IGNORECASE)
+_EXPECT: Final = re.compile(rb"\r\nexpect:[^\r\n]*", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[^\r\n]*\r\n", re.IGNORECASE)
 
-LINGER_S = 2.0
-LINGER_TIME_MAX_S = 30.0
-LINGER_BYTES_MAX = 64 << 20
+LINGER_S: Final = 2.0
+LINGER_TIME_MAX_S: Final = 30.0
+LINGER_BYTES_MAX: Final = 64 << 20
 """Behind a refusal so much more is read and dropped: a client that sends its whole body before it
 reads would see a reset instead of the reply."""
-OFFICE_OPENED_BYTES_MAX = 1 << 20
+OFFICE_OPENED_BYTES_MAX: Final = 1 << 20
 """Of a compressed body that is not for the lane: it is opened on the loop, for whoever asks."""
-SPARE_CONNECTIONS = 64
+SPARE_CONNECTIONS: Final = 64
 """So many more than `connections_max`, for what is not a messages request."""
-BODY_TIMEOUT_FACTOR = 10
+BODY_TIMEOUT_FACTOR: Final = 10
 """A body may take this many times `body_idle_timeout_s` in all, however steadily it trickles."""
 
-_BASE = b"/v1/anthropic"
+_BASE: Final = b"/v1/anthropic"
 # The third spelling is what the SDKs make of a base URL that ends in /v1 (client-contract.md 1).
-BASES = ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/v1/v1")
-LANE = {
+BASES: Final = ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/v1/v1")
+LANE: Final = {
     base.encode() + end: errand
     for base in BASES
     for end, errand in (
@@ -70,7 +71,12 @@ class At(Enum):
 
 
 # Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
-HEAD, BODY, IN_LANE, OFFICE, LINGER, CLOSED = At
+HEAD: Final = At.HEAD
+BODY: Final = At.BODY
+IN_LANE: Final = At.LANE
+OFFICE: Final = At.OFFICE
+LINGER: Final = At.LINGER
+CLOSED: Final = At.CLOSED
 
 
 class Door(asyncio.Protocol):

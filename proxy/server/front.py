@@ -1,9 +1,8 @@
 """What all doors share: one per process."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.utils import formatdate
-
-import msgspec
 
 from proxy.gateway.wheel import Wheel
 from proxy.observe.access_log import AccessLog
@@ -14,7 +13,8 @@ from proxy.server.office import Office
 from proxy.server.turnstile import Turnstile, Walk
 
 
-class DoorLimits(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
     """Bytes and seconds a client may take (settings `[server]`)."""
 
     body_bytes_max: int
@@ -43,7 +43,8 @@ class DateLine:
         self.line = f"date: {formatdate(self._wall(), usegmt=True)}\r\n".encode()
 
 
-class Front(msgspec.Struct):
+@dataclass(slots=True)
+class Front:
     """`connections` holds every open door; `draining` is set when no new requests are wanted."""
 
     walk: Walk
@@ -58,7 +59,7 @@ class Front(msgspec.Struct):
     monotonic: Callable[[], float]
     new_request_id: Callable[[], str]
     date: DateLine
-    doors: set[object] = msgspec.field(default_factory=set)
+    doors: set[object] = field(default_factory=set)
     draining: bool = False
     traces: Traces | None = None
     """Set where traces are wanted."""

@@ -7,12 +7,12 @@ fills the outlet is told.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, Outcome
 from proxy.domain.fault import Fault
-from proxy.gateway.outlet import Reader
+from proxy.gateway.outlet import Outlet, Reader
 from proxy.ledger.client_label import client_of
 from proxy.observe.access_log import Line
 from proxy.observe.traces import Ended
@@ -25,14 +25,14 @@ from proxy.server.refusal import (
 )
 from proxy.wire.http import status_line
 
-FAILED_REST_S = 2.0
+FAILED_REST_S: Final = 2.0
 """A stream that broke off ends with its connection (client-contract.md, rule 10), but its head did
 not say so, and clients that pool connections may be sending the next request already: that one is
 still answered."""
 
-_OK = status_line(200)
-_JSON = b"content-type: application/json\r\n"
-_SSE = (
+_OK: Final = status_line(200)
+_JSON: Final = b"content-type: application/json\r\n"
+_SSE: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
@@ -68,7 +68,7 @@ class Lane(Protocol):
         ...
 
 
-class LaneOutlet:
+class LaneOutlet(Outlet):
     """One reply."""
 
     __slots__ = (

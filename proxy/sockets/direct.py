@@ -13,12 +13,13 @@ connection has the number next.
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import Final
 
 Piece = bytes | memoryview
 
-PIECES_MAX = 64
+PIECES_MAX: Final = 64
 """The kernel takes 1,024 at once. So many pieces are no hot path: the transport may have them."""
-_NOWHERE = -1
+_NOWHERE: Final = -1
 
 
 class DirectWriter:

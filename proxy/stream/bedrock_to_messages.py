@@ -91,7 +91,7 @@ class BedrockMessages(Passthrough):
 
     def feed(self, chunk: bytes) -> bytes:
         """What may go on, given the next bytes of the event stream."""
-        if self.at is not BEGIN and self.at is not OPEN:
+        if self._is_over():
             return b""
         out: list[bytes] = []
         for frame in self._frames.feed(chunk):
@@ -100,11 +100,14 @@ class BedrockMessages(Passthrough):
                 out.append(plain)
                 continue
             out.append(self._hear(frame))
-            if self.at is not BEGIN and self.at is not OPEN:
+            if self._is_over():
                 return b"".join(out)
         if self._frames.trouble:
             out.append(self.fail(unreadable(self._frames.trouble)))
         return b"".join(out)
+
+    def _is_over(self) -> bool:
+        return self.at is not BEGIN and self.at is not OPEN
 
     def finish(self) -> bytes:
         """The bytes are over: nothing when the stream had its end, else an error."""

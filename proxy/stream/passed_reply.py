@@ -6,7 +6,8 @@ from proxy.domain.call import COUNT, Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
 from proxy.stream.pipe import WholeReply
-from proxy.wire.messages import read_count, read_reply, with_reply_model
+from proxy.wire.messages import read_count, read_reply
+from proxy.wire.reported import merge_usage, with_reply_model
 
 
 def passed_reply(call: Call, body: bytes) -> WholeReply:
@@ -25,6 +26,6 @@ def passed_reply(call: Call, body: bytes) -> WholeReply:
         ) from None
     usage = Usage()
     if reply.usage is not None:
-        reply.usage.merge_into(usage)
+        merge_usage(reply.usage, usage)
     named = with_reply_model(body, reply, msgspec.json.encode(call.model.id))
     return WholeReply(named, usage, reply.stop_reason or "")

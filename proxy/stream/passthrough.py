@@ -10,6 +10,7 @@ Cost per read: a handful of C-level searches. They are safe because JSON holds n
 """
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -19,11 +20,12 @@ from proxy.stream.broken import cut_off, unreadable
 from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
 from proxy.wire.fault_body import error_event, read_error_body
 from proxy.wire.messages import read_delta, read_start
+from proxy.wire.reported import merge_usage
 
-PLAIN = b"event: content_block_delta\n"
+PLAIN: Final = b"event: content_block_delta\n"
 """How an event begins that is never read, only passed on."""
-DELTA_FRAME_BYTES = 112
-TEXT_BYTES_PER_TOKEN = 4
+DELTA_FRAME_BYTES: Final = 112
+TEXT_BYTES_PER_TOKEN: Final = 4
 """Wire bytes around the text of a delta, and bytes of text per token: used only to estimate the
 output of a stream that was left before its usage was reported."""
 
@@ -181,7 +183,7 @@ class Passthrough:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self.fail(unreadable("its message_start cannot be read"))
         if start.message.usage is not None:
-            start.message.usage.merge_into(self.usage)
+            merge_usage(start.message.usage, self.usage)
         self.at = OPEN
         if event.endswith(b"\r\n"):
             self._blank = b"\r\n\r\n"
@@ -212,7 +214,7 @@ class Passthrough:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         if delta.usage is not None:
-            delta.usage.merge_into(self.usage)
+            merge_usage(delta.usage, self.usage)
         if delta.delta is not None and delta.delta.stop_reason:
             self.stop_reason = delta.delta.stop_reason
         return True
@@ -244,11 +246,11 @@ class Passthrough:
         )
 
 
-_MARKS = (b"event: message_", b"event: error", b"event:message_", b"event:error")
-_MARKED_LINES = tuple([b"\n" + mark for mark in _MARKS])
-_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_MARKS: Final = (b"event: message_", b"event: error", b"event:message_", b"event:error")
+_MARKED_LINES: Final = tuple([b"\n" + mark for mark in _MARKS])
+_MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
-_KINDS = {
+_KINDS: Final = {
     "invalid_request_error": Kind.BAD_REQUEST,
     "not_found_error": Kind.NOT_FOUND,
     "request_too_large": Kind.TOO_LARGE,
@@ -257,7 +259,7 @@ _KINDS = {
     "overloaded_error": Kind.OVERLOADED,
 }
 """The status of a stream that began with an error (translation.md 3.11)."""
-_ABOUT_US = ("authentication_error", "permission_error", "billing_error")
+_ABOUT_US: Final = ("authentication_error", "permission_error", "billing_error")
 """What a provider says about our credential is not the client's to see (translation.md 7.1)."""
 
 

@@ -6,7 +6,7 @@ client: whole events of Anthropic's stream, ending in `message_stop` or in one `
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -30,7 +30,11 @@ class At(Enum):
 
 
 # Plain names: found through its class, a member costs ten times as much (75 ns on 3.11).
-BEGIN, OPEN, WHOLE, FAILED, REFUSED = At
+BEGIN: Final = At.BEGIN
+OPEN: Final = At.OPEN
+WHOLE: Final = At.WHOLE
+FAILED: Final = At.FAILED
+REFUSED: Final = At.REFUSED
 
 
 class Pipe(Protocol):

@@ -13,6 +13,7 @@ from proxy.domain.usage import Usage
 from proxy.stream.thinking_signer import ThinkingSigner
 from proxy.stream.torn_text import TornText, whole_text
 from proxy.wire.messages import ReportedUsage
+from proxy.wire.reported import merge_usage
 
 ABSENT = msgspec.Raw()
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -155,7 +156,7 @@ class Counts:
             if given(value) and not (bytes(value) == b"0" and name in self.fields)
         }
         try:
-            _USAGE.decode(msgspec.json.encode(told)).merge_into(self.usage)
+            merge_usage(_USAGE.decode(msgspec.json.encode(told)), self.usage)
         except UNREADABLE:
             return
         self.fields.update(told)

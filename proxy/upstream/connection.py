@@ -10,23 +10,23 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import httptools
 
 from proxy.sockets.direct import DirectWriter
 from proxy.wire.http import Piece
 
-HEAD_BYTES_MAX = 65536
-DRAIN_BYTES_MAX = 65536
-FRAME_BYTES_MAX = 4096
+HEAD_BYTES_MAX: Final = 65536
+DRAIN_BYTES_MAX: Final = 65536
+FRAME_BYTES_MAX: Final = 4096
 """A larger chunk takes the long way, which is no longer for it."""
 
-_TAIL_BYTES = 32
-_BLANK = b"\n\n"
-_CHUNK_END = b"\r\n"
-_BLANK_AND_CHUNK_END = _BLANK + _CHUNK_END
-_NONE: dict[int, bytes] = {}
+_TAIL_BYTES: Final = 32
+_BLANK: Final = b"\n\n"
+_CHUNK_END: Final = b"\r\n"
+_BLANK_AND_CHUNK_END: Final = _BLANK + _CHUNK_END
+_NONE: Final[dict[int, bytes]] = {}
 
 
 class Broken(Enum):
@@ -42,6 +42,8 @@ class Broken(Enum):
 
 class Listener(Protocol):
     """Who asked. Called from the event loop's read callback; must not block."""
+
+    __slots__ = ()
 
     def head_received(self, status: int, headers: dict[bytes, bytes]) -> None:
         """The head of the answer; names are lower-case."""
@@ -134,8 +136,8 @@ class Connection(asyncio.Protocol):
         # How a read of so many bytes must begin to be forwarded. `_openings` is empty unless the
         # stream is forwarded, `_openings_now` also unless its next bytes begin a chunk.
         self._openings = self._openings_now = _NONE
-        self._forward: Callable[[bytes], object]
-        self._rewrite: Callable[[bytes], bytes | None] | None
+        self._forward: Callable[[bytes], object] = _nowhere
+        self._rewrite: Callable[[bytes], bytes | None] | None = None
         self._tally: Tally
         self._ending = _BLANK_AND_CHUNK_END
         self._ends_at_eof = False
@@ -183,6 +185,10 @@ class Connection(asyncio.Protocol):
         self._rewrite = rewrite
         self._ending = _CHUNK_END if binary else _BLANK_AND_CHUNK_END
         self._openings = _frame_openings(b"")
+
+    def give_back(self) -> None:
+        """It was lent and not used."""
+        self._freed(self)
 
     def hear(self, listener: Listener) -> None:
         """From now on somebody else listens, to everything: nothing is forwarded any more."""
@@ -388,7 +394,7 @@ class Connection(asyncio.Protocol):
     def _forward_no_more(self) -> None:
         if self._openings:
             self._openings = self._openings_now = _NONE
-            del self._forward, self._rewrite  # they hold a call that is over
+            self._forward, self._rewrite = _nowhere, None  # they held a call that is over
 
     def _break(self, why: Broken) -> None:
         listener, self._listener = self._listener, None
@@ -396,6 +402,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         if listener is not None:
             listener.answer_broken(why)
+
+
+def _nowhere(_: bytes) -> None:
+    """Where frames go while nothing is forwarded."""
 
 
 @lru_cache(maxsize=8)

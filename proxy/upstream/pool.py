@@ -8,18 +8,17 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any, Final, Protocol
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.upstream.connection import Connection
 from proxy.upstream.tunnel import ProxyServer, open_tunnel
 from proxy.wire.http import Origin
 
-DRAIN_TIMEOUT_S = 5.0
-WARM_AGAIN_S = 10.0
+DRAIN_TIMEOUT_S: Final = 5.0
+WARM_AGAIN_S: Final = 10.0
 """After a provider could not be reached ahead of any request."""
 
 StartTask = Callable[[Coroutine[Any, Any, None], str], object]
@@ -28,8 +27,10 @@ StartTask = Callable[[Coroutine[Any, Any, None], str], object]
 class Taker(Protocol):
     """Who wants a connection."""
 
+    __slots__ = ()
+
     def leased(self, connection: Connection) -> None:
-        """Here it is. A taker that no longer wants it gives it back with `Pool.give_back`."""
+        """Here it is. A taker that no longer wants it gives it back."""
         ...
 
     def lease_failed(self, fault: Fault) -> None:
@@ -37,7 +38,8 @@ class Taker(Protocol):
         ...
 
 
-class PoolLimits(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
     """Caps and times of one pool."""
 
     connections_max: int
@@ -100,10 +102,6 @@ class Pool:
         self._waiting.append(taker)
         self._connect_more()
         return None
-
-    def give_back(self, connection: Connection) -> None:
-        """A leased connection that was not used."""
-        self._freed(connection)
 
     def distrust(self) -> None:
         """One free connection turned out to be dead; the others are as old: drop them all."""

@@ -24,6 +24,7 @@ from proxy.web_search.shown import Shown
 from proxy.web_search.tokens import SearchSeal
 from proxy.web_search.tool import NAME
 from proxy.wire.messages import ReportedUsage
+from proxy.wire.reported import merge_usage
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -154,7 +155,7 @@ class Splice:
                 self._broken.append(call)
         elif event.type == "message_delta":
             if event.usage is not None:
-                event.usage.merge_into(self.usage)
+                merge_usage(event.usage, self.usage)
             if event.delta is not None:
                 self.stop_reason = event.delta.stop_reason or ""
                 self.stop_sequence = event.delta.stop_sequence

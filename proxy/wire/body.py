@@ -5,17 +5,18 @@ forms survive, and prompt-cache prefixes with them (translation.md D2).
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from proxy.domain.fault import Fault, Kind
 from proxy.wire.top_level import with_value
 
-_TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_TEXT = msgspec.json.Decoder(str)
-_WHOLE = msgspec.json.Decoder(int)
-_SPACE = b" \t\r\n"
-_LIST = ord("[")
+_TOP: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT: Final = msgspec.json.Decoder(str)
+_WHOLE: Final = msgspec.json.Decoder(int)
+_SPACE: Final = b" \t\r\n"
+_LIST: Final = ord("[")
 
 
 class Body:

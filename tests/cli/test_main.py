@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy import __version__
+from proxy import __version__, compiled
 from proxy.cli.main import COMMANDS, main
 
 PROMISED = {
@@ -60,4 +60,4 @@ def test_asking_for_help_is_not(word: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"hatz-gateway {__version__}\n"
+    assert capsys.readouterr().out == f"hatz-gateway {__version__}, {compiled.IN_USE}\n"

@@ -25,7 +25,7 @@ from proxy.gateway.means import Means, Patience, Route
 from proxy.gateway.relay import Relay
 from proxy.gateway.sessions import Sessions
 from proxy.gateway.wheel import Wheel
-from proxy.ledger.credits import Forecast
+from proxy.ledger.charge import Forecast
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic import Anthropic
 from proxy.upstream.connection import Broken
@@ -152,6 +152,10 @@ class Wire:
         assert self.held is Held.BUSY, f"forwarding on a wire that is {self.held}"
         self.forwards, self.plain, self.tally = write, plain, tally
 
+    def give_back(self) -> None:
+        assert self.held is Held.LEASED
+        self.held = Held.FREE
+
     def leave(self) -> None:
         assert self.held is Held.BUSY, f"left a wire that is {self.held}"
         self.held = Held.LEFT
@@ -221,10 +225,6 @@ class Pool:
         wire.held = Held.LEASED
         self.wires.append(wire)
         return wire
-
-    def give_back(self, wire: Wire) -> None:
-        assert wire.held is Held.LEASED
-        wire.held = Held.FREE
 
     def distrust(self) -> None:
         self.distrusted += 1

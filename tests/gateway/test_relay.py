@@ -1,5 +1,6 @@
 """The relay as a machine: every state, every event, exactly one end and exactly one row."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ def committed(state: Callable[..., Scene]) -> Callable[..., Scene]:
 
 def patient(state: Callable[..., Scene]) -> Callable[..., Scene]:
     """The same where a status is held back for longer than any deadline."""
-    return lambda: state(patience=msgspec.structs.replace(PATIENCE, commit_after_s=10_000))
+    return lambda: state(patience=dataclasses.replace(PATIENCE, commit_after_s=10_000))
 
 
 STATES: dict[str, Callable[..., Scene]] = {

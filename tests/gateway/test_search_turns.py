@@ -18,7 +18,7 @@ from proxy.gateway.searching import Searching
 from proxy.gateway.sessions import Sessions
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
-from proxy.ledger.credits import Forecast
+from proxy.ledger.charge import Forecast
 from proxy.observe.metrics import Metrics
 from proxy.providers.anthropic_compat import AnthropicCompat
 from proxy.upstream.firecrawl_search import FirecrawlAccount

@@ -14,6 +14,7 @@ import msgspec
 from proxy.domain.usage import Usage
 from proxy.wire.fault_body import read_error_body
 from proxy.wire.messages import read_delta, read_start
+from proxy.wire.reported import merge_usage
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
@@ -76,7 +77,7 @@ def _start(data: bytes, out: Outcome) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     if start.message.usage is not None:
-        start.message.usage.merge_into(out.usage)
+        merge_usage(start.message.usage, out.usage)
     return True
 
 
@@ -86,7 +87,7 @@ def _delta(data: bytes, out: Outcome) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     if delta.usage is not None:
-        delta.usage.merge_into(out.usage)
+        merge_usage(delta.usage, out.usage)
     if delta.delta is not None and delta.delta.stop_reason is not None:
         out.stop_reason = delta.delta.stop_reason or out.stop_reason
     return True

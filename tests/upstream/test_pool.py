@@ -171,15 +171,15 @@ async def test_the_newest_connection_is_reused_first() -> None:
     async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port) as pond:
         one, two, three = await pond.open(3)
         for connection in (two, three, one):
-            pond.pool.give_back(connection)
+            connection.give_back()
         assert [pond.want().connection for _ in range(3)] == [one, three, two]
 
 
 async def test_a_dead_connection_is_not_leased() -> None:
     async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port) as pond:
         one, two = await pond.open(2)
-        pond.pool.give_back(one)
-        pond.pool.give_back(two)
+        one.give_back()
+        two.give_back()
         two.abort()
         assert pond.want().connection is one
 
@@ -208,9 +208,9 @@ async def test_over_the_cap_one_waits_in_order() -> None:
         await pond.settled()
         assert upstream.accepted == 2
         assert pond.pool.waiting_count == 2
-        pond.pool.give_back(two)
+        two.give_back()
         assert third.connection is two and not fourth.served
-        pond.pool.give_back(one)
+        one.give_back()
         assert fourth.connection is one
         assert pond.pool.waiting_count == 0
 
@@ -236,7 +236,7 @@ async def test_a_free_connection_is_leased_whatever_the_queues_cap() -> None:
         pond_at(upstream.host, upstream.port, connections_max=1, waiting_max=1) as pond,
     ):
         [one] = await pond.open(1)
-        pond.pool.give_back(one)
+        one.give_back()
         assert pond.want().connection is one
 
 
@@ -268,7 +268,7 @@ async def test_what_frees_while_connecting_serves_first_and_nothing_is_lost() ->
     async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port) as pond:
         [one] = await pond.open(1)
         waiter = pond.want()
-        pond.pool.give_back(one)
+        one.give_back()
         assert waiter.connection is one
         await pond.settled()
         assert pond.pool.open_count == 2
@@ -395,9 +395,9 @@ async def test_a_server_that_speaks_no_tls_is_a_fault(certificate: Certificate) 
 async def test_a_connection_free_for_too_long_is_closed() -> None:
     async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port) as pond:
         old, young, busy = await pond.open(3)
-        pond.pool.give_back(old)
+        old.give_back()
         pond.now_s += 40
-        pond.pool.give_back(young)
+        young.give_back()
         pond.pool.tick(pond.now_s)
         assert pond.pool.open_count == 3
         pond.now_s += 30
@@ -446,8 +446,8 @@ async def test_a_busy_connection_is_never_too_old() -> None:
 async def test_distrust_drops_what_is_free_and_leaves_what_is_busy() -> None:
     async with rude_upstream() as upstream, pond_at(upstream.host, upstream.port) as pond:
         one, two, busy = await pond.open(3)
-        pond.pool.give_back(one)
-        pond.pool.give_back(two)
+        one.give_back()
+        two.give_back()
         pond.pool.distrust()
         await until(lambda: pond.pool.open_count == 1)
         assert busy.usable
@@ -464,7 +464,7 @@ async def test_a_closed_pool_closes_all_and_connects_no_more() -> None:
         pond_at(upstream.host, upstream.port, connections_max=2) as pond,
     ):
         one, two = await pond.open(2)
-        pond.pool.give_back(one)
+        one.give_back()
         assert pond.want().connection is one
         waiter = pond.want()
         pond.pool.close()

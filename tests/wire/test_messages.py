@@ -13,8 +13,8 @@ from proxy.wire.messages import (
     read_delta,
     read_reply,
     read_start,
-    with_reply_model,
 )
+from proxy.wire.reported import merge_usage, with_reply_model
 from tests.kit.patience import examples
 
 REPLY = (
@@ -27,7 +27,7 @@ REPLY = (
 def merged(*reports: dict[str, object]) -> Usage:
     usage = Usage()
     for report in reports:
-        msgspec.convert(report, ReportedUsage).merge_into(usage)
+        merge_usage(msgspec.convert(report, ReportedUsage), usage)
     return usage
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault, Kind
-from proxy.wire.request_head import HeadReader, RequestHead, read_head
+from proxy.wire.head_reader import HeadReader
+from proxy.wire.request_head import RequestHead, read_head
 from tests.kit.patience import examples
 
 
