@@ -157,8 +157,11 @@ def body_of(raw: bytes, fields: dict[str, msgspec.Raw], *, needs_max_tokens: boo
 
 def with_fields(body: Body, changes: Mapping[str, bytes]) -> Body:
     """The body with top-level values exchanged or added; all others keep their bytes."""
+    fields = dict(body.fields)
+    for name, changed_value in changes.items():
+        fields[name] = msgspec.Raw(changed_value)
     pieces: list[bytes | memoryview] = []
-    for name, value in {**body.fields, **changes}.items():
+    for name, value in fields.items():
         pieces += (b",", msgspec.json.encode(name), b":", value)
     pieces[:1] = [b"{"]
     changed = read_body(b"".join([*pieces, b"}"]), needs_max_tokens=False)
