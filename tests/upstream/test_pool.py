@@ -510,7 +510,7 @@ async def test_an_old_connection_that_rests_is_closed() -> None:
         pond_at(upstream.host, upstream.port, connection_age_max_s=50.0) as pond,
     ):
         [one] = await pond.open(1)
-        pond.pool.give_back(one)
+        one.give_back()
         pond.now_s += 49
         pond.pool.tick(pond.now_s)
         assert pond.pool.open_count == 1
