@@ -3,7 +3,6 @@ under way. A small body is never counted, and so never refused for the sake of l
 """
 
 from typing import Protocol
-from weakref import WeakSet
 
 LARGE_BYTES = 1 << 20
 
@@ -22,7 +21,7 @@ class BodyRoom:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._holders: WeakSet[Holder] = WeakSet()
+        self._holders: set[Holder] = set()
 
     def take(self, holder: Holder, size: int) -> bool:
         """May `holder` hold so many bytes? One body alone always may."""
@@ -37,3 +36,7 @@ class BodyRoom:
             return False
         self._holders.add(holder)
         return True
+
+    def leave(self, holder: Holder) -> None:
+        """It is closed."""
+        self._holders.discard(holder)

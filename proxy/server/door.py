@@ -83,7 +83,6 @@ class Door(asyncio.Protocol):
     """Made by the listening socket for each connection."""
 
     __slots__ = (
-        "__weakref__",
         "_at",
         "_body_end_s",
         "_chunked",
@@ -168,6 +167,7 @@ class Door(asyncio.Protocol):
             self.writer.lost()
             self.writer = None
         front.doors.discard(self)
+        front.body_room.leave(self)
         front.metrics.open_connections -= 1
         front.wheel.unwatch(self)
         self._held = b""

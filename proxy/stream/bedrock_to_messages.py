@@ -7,9 +7,8 @@ model's usage is told even where only those measures have it (traps 42 to 44). T
 on this wire: the relay's own fill in.
 """
 
-from binascii import Error as NoBase64
-from binascii import a2b_base64
 from collections.abc import Callable
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -19,40 +18,20 @@ from proxy.stream.broken import unreadable
 from proxy.stream.passthrough import PLAIN, Passthrough
 from proxy.stream.pipe import BEGIN, OPEN
 from proxy.wire.aws_fault import read_aws_fault
+from proxy.wire.bedrock_chunk import (
+    UNREADABLE,
+    Measures,
+    event_any_way,
+    plain_event,
+    read_fields,
+    read_stop,
+    read_type,
+)
 from proxy.wire.events import MESSAGE_STOP
 from proxy.wire.eventstream import Frame, FrameReader, Headers
 
-_BYTES = b'"bytes":"'
-_DELTA = b'{"type":"content_block_delta"'
-_DELTA_OPENING = PLAIN + b"data: "
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class _Packed(msgspec.Struct, gc=False):
-    bytes: str = ""
-
-
-class _Event(msgspec.Struct, gc=False):
-    type: str = ""
-
-
-class _Measures(msgspec.Struct, rename="camel"):
-    input_token_count: int | None = None
-    output_token_count: int | None = None
-    cache_read_input_token_count: int | None = None
-    cache_write_input_token_count: int | None = None
-
-
-class _Stop(msgspec.Struct):
-    measures: _Measures | None = msgspec.field(
-        name="amazon-bedrock-invocationMetrics", default=None
-    )
-
-
-_read_packed = msgspec.json.Decoder(_Packed).decode
-_read_type = msgspec.json.Decoder(_Event).decode
-_read_stop = msgspec.json.Decoder(_Stop).decode
-_read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_DELTA: Final = b'{"type":"content_block_delta"'
+_DELTA_OPENING: Final = PLAIN + b"data: "
 
 
 class BedrockMessages(Passthrough):
@@ -60,7 +39,7 @@ class BedrockMessages(Passthrough):
 
     __slots__ = ("_call", "_chunk_headers", "_delta", "_frames")
 
-    is_binary = True
+    is_binary: ClassVar[bool] = True
 
     def __init__(self, call: Call, event_bytes_max: int) -> None:
         super().__init__(
@@ -80,7 +59,7 @@ class BedrockMessages(Passthrough):
         return False
 
     @property
-    def rewriter(self) -> Callable[[bytes], bytes | None] | None:  # type: ignore[override]
+    def rewriter(self) -> Callable[[bytes], bytes | None] | None:
         """The short way for frames that hold one plain delta, which most reads are."""
         return self._rewritten if self.at is OPEN else None
 
@@ -135,7 +114,7 @@ class BedrockMessages(Passthrough):
         """A frame that holds one delta of a block, which nobody has to read; None for all else."""
         if self.at is not OPEN or self._delta:
             return None
-        event = _inner(frame.payload)
+        event = plain_event(frame.payload)
         if event is None or not event.startswith(_DELTA) or b"\n" in event or b"\r" in event:
             return None
         self.passed_events += 1
@@ -159,21 +138,21 @@ class BedrockMessages(Passthrough):
         return b""
 
     def _hear_chunk(self, frame: Frame) -> bytes:
-        event = _inner(frame.payload)
+        event = plain_event(frame.payload)
         if event is None:
-            event = _inner_the_long_way(frame.payload)
+            event = event_any_way(frame.payload)
         if event is None:
             return self.fail(unreadable("a frame of it holds no event"))
         if b"\n" in event or b"\r" in event:
             try:
                 event = msgspec.json.format(event, indent=-1)
-            except _UNREADABLE:
+            except UNREADABLE:
                 return self.fail(unreadable("an event of it is no JSON"))
         if event.startswith(_DELTA):
             return self._taken_delta() + super().feed(b"%b%b\n\n" % (_DELTA_OPENING, event))
         try:
-            kind = _read_type(event).type
-        except _UNREADABLE:
+            kind = read_type(event).type
+        except UNREADABLE:
             kind = ""
         if not kind.isidentifier() or not kind.isascii():
             return self.fail(unreadable("an event of it does not say what it is"))
@@ -187,14 +166,14 @@ class BedrockMessages(Passthrough):
     def _hear_stop(self, event: bytes) -> bytes:
         """The end; Amazon's measures go no further, but for what nobody else has told."""
         try:
-            measures = _read_stop(event).measures
-        except _UNREADABLE:
+            measures = read_stop(event).measures
+        except UNREADABLE:
             measures = None
         if measures is not None and self._delta:
             self._delta = self._with_measures(self._delta, measures)
         return self._taken_delta() + super().feed(MESSAGE_STOP)
 
-    def _with_measures(self, delta: bytes, measures: _Measures) -> bytes:
+    def _with_measures(self, delta: bytes, measures: Measures) -> bytes:
         """`message_delta` with the counts that neither it nor `message_start` had."""
         usage = self.usage
         known = {
@@ -210,9 +189,9 @@ class BedrockMessages(Passthrough):
             ),
         }
         try:
-            fields = _read_fields(delta)
-            told = _read_fields(fields.get("usage", b"{}"))
-        except _UNREADABLE:
+            fields = read_fields(delta)
+            told = read_fields(fields.get("usage", b"{}"))
+        except UNREADABLE:
             return delta
         told = {name: raw for name, raw in told.items() if bytes(raw) != b"null"}
         added = {
@@ -232,23 +211,3 @@ class BedrockMessages(Passthrough):
 
 def _framed(kind: str, event: bytes) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), event)
-
-
-def _inner(payload: bytes) -> bytes | None:
-    """The event in base64 between the quotes: base64 has none, and no escapes."""
-    begin = payload.find(_BYTES)
-    if begin < 0:
-        return None
-    begin += len(_BYTES)
-    try:
-        return a2b_base64(payload[begin : payload.index(b'"', begin)], strict_mode=True)
-    except (NoBase64, ValueError):
-        return None
-
-
-def _inner_the_long_way(payload: bytes) -> bytes | None:
-    """Whatever JSON it is written as."""
-    try:
-        return a2b_base64(_read_packed(payload).bytes, strict_mode=True) or None
-    except (NoBase64, ValueError, *_UNREADABLE):
-        return None

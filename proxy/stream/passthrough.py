@@ -10,7 +10,8 @@ Cost per read: a handful of C-level searches. They are safe because JSON holds n
 """
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -49,9 +50,8 @@ class Passthrough:
     )
 
     said_all = False
-    is_binary = False
+    is_binary: ClassVar[bool] = False
     cut_short = False
-    rewriter = None
 
     def __init__(self, name: bytes, request_id: str, event_bytes_max: int) -> None:
         self.at: At = BEGIN
@@ -131,6 +131,11 @@ class Passthrough:
             if estimate > self.usage.output_tokens:
                 self.usage.output_tokens = estimate
                 self.usage_estimated = True
+
+    @property
+    def rewriter(self) -> Callable[[bytes], bytes | None] | None:
+        """None: what comes is what goes on."""
+        return None
 
     @property
     def passes_frames(self) -> bool:
