@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 
 AUTHORIZATION: Final = "Authorization"
 X_API_KEY: Final = "X-Api-Key"

@@ -4,6 +4,8 @@ import re
 from typing import Final
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
+_BEFORE_THE_FIRST: Final = 1 << 36
+"""A count that starts here has ten digits for 69 billion ids, nine without the first."""
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijkmnopqrstvwxyz"
 
 
@@ -27,9 +29,10 @@ class CountedIds:
         """`noise` must be new for every process ever started, e.g. 12 bytes of the system's."""
         assert len(noise) >= 12
         self._prefix = f"{prefix}_{noise.hex()}_"
-        self._count = 0
+        self._count = _BEFORE_THE_FIRST
 
     def next(self) -> str:
         """An id never given before."""
         self._count += 1
-        return f"{self._prefix}{self._count:09x}"
+        # Cut off `0x1`: a third of what formatting to a width costs.
+        return self._prefix + hex(self._count)[3:]

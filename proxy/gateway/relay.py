@@ -797,10 +797,11 @@ class Relay(Listener, Taker, Reader):
         if self._call.raw_tokens and outcome is COMPLETED and not estimated:
             means.counting.observe(self._call, usage)
         self._ticket.settle(entry.credits, entry.tokens)
-        means.metrics.generation(entry)
-        means.metrics.split(self._call.arrival, now_s)
-        if self._call.arrival.trace is not None:
-            self._call.arrival.trace.generated(self._call, entry)
+        metrics, arrival = means.metrics, self._call.arrival
+        metrics.ended.append(entry)
+        metrics.splits.append(arrival.split(now_s))
+        if arrival.trace is not None:
+            arrival.trace.generated(self._call, entry)
         if refusal is None:
             means.books.record(entry, self._say_last)
         else:

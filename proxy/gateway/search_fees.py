@@ -1,7 +1,5 @@
 """What searches of a request come to in the books: a line each (domain.md 15)."""
 
-import msgspec
-
 from proxy.domain.call import Arrival, Call
 from proxy.domain.entry import COMPLETED
 from proxy.domain.fault import Fault
@@ -15,18 +13,14 @@ SEARCHER = "web_search"
 
 def begun_now(means: Means, call: Call, body: bytes = b"") -> Arrival:
     """The request, as what begins now: its row tells its own time, not that of all before."""
-    return msgspec.structs.replace(
-        call.arrival,
-        body=body,
-        received_ms=int(means.wall() * 1000),
-        clock_s=means.monotonic(),
-        admitted_s=0.0,
-    )
+    return call.arrival.again(body, int(means.wall() * 1000), means.monotonic())
 
 
 def book_search(means: Means, call: Call, begun: Arrival) -> None:
     """A search worked that began at `begun`. Its line is written at once."""
-    tab = Tab(means.new_event_id(), msgspec.structs.replace(call, arrival=begun))
+    as_asked = call.streamed and not call.is_turn
+    search = Call(begun, call.caller, call.model, call.asked, call.via, as_asked)
+    tab = Tab(means.new_event_id(), search)
     tab.provider = SEARCHER
     tab.first_byte(means.monotonic())
     entry = tab.close(

@@ -14,8 +14,6 @@ import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-import msgspec
-
 from proxy.domain.call import Arrival, Call
 from proxy.domain.entry import HOUSE_ERROR, PARTIAL, Outcome
 from proxy.domain.fault import Fault, Kind, Source
@@ -206,7 +204,8 @@ class SearchTurns:
                 self._ask_again(body), "ask for credits of a further turn"
             )
         else:
-            arrival = msgspec.structs.replace(self._call.arrival, body=body.raw, admitted_s=0.0)
+            first = self._call.arrival
+            arrival = first.again(body.raw, first.received_ms, first.clock_s)
             self._turn(body, ticket, arrival)
 
     async def _ask_again(self, body: Body) -> None:

@@ -7,7 +7,7 @@ row's user agent. The known names are those seen on the wire (client-contract.md
 from functools import lru_cache
 from typing import Final
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 
 SESSION_ID_CHARS_MAX: Final = 128
 USER_AGENT_CHARS_MAX: Final = 256

@@ -6,8 +6,8 @@ the replies. So whatever a client saw finished survives `kill -9`. It is not syn
 take the last seconds. Nothing here is awaited by a request.
 
 `run` moves rows from the files to storage. Storage may be away for long: rows stay in the files
-and are read again from there, so memory stays bounded. A row may be inserted more than once; its
-event id makes that harmless.
+and are read again from there, so memory stays bounded. While it takes them at once they come from
+memory. A row may be inserted more than once; its event id makes that harmless.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from proxy.domain.fault import Fault, Kind
 from proxy.domain.refusal import Refusal
 from proxy.ledger.segment import (
     READ_BYTES_MAX,
+    ROWS_MAX,
     Segment,
     claim,
     create,
@@ -38,6 +39,8 @@ SEGMENT_BYTES_MAX: Final = 16 << 20
 """A segment this large is closed even while storage is away."""
 BACKLOG_BYTES_MAX: Final = 16 << 20
 """What may wait in memory while the file cannot be written: some 25,000 rows."""
+ROWS_REMEMBERED_MAX: Final = 8_000
+"""Of one segment, some 6 MB: more than a worker writes between two visits to storage."""
 REFUSALS_PER_SECOND_MAX: Final = 100
 BACK_OFF_MS_MAX: Final = 30_000
 
@@ -125,6 +128,9 @@ class Journal:
 
         self._encode_into = msgspec.json.Encoder().encode_into
         self._pending = bytearray()
+        self._fresh: list[Entry] = []
+        """The rows in `_pending`; not all of them where `_forgetful`."""
+        self._forgetful = False
         self._waiting: deque[Callable[[], None]] = deque()
         self._flush_due = False
         self._call_soon: Callable[[Callable[[], None]], object] | None = None
@@ -147,6 +153,7 @@ class Journal:
         """Begin the first segment; raises OSError where the folder cannot be used."""
         self._call_soon = asyncio.get_running_loop().call_soon
         self._segment, self._sequence = create(self._folder, self._worker, self._sequence)
+        self._segment.rows = []
         self.spool_bytes = spooled_bytes(self._folder)
 
     def record(self, entry: Entry, written: Callable[[], None]) -> None:
@@ -154,8 +161,11 @@ class Journal:
 
         If the file cannot be written it is called all the same: replies are not held back.
         """
-        if not self._append(_ENTRY, entry):
+        appended = self._append(_ENTRY, entry)
+        if appended is None:
             self._lose()
+        else:
+            self._fresh.append(appended)
         self._waiting.append(written)
         if not self._flush_due:
             self._schedule()
@@ -168,9 +178,11 @@ class Journal:
             self._refusals_this_second = 0
         self._refusals_this_second += 1
         within = self._refusals_this_second <= self._refusals_per_second_max
-        if not (within and self._append(_REFUSAL, refusal)):
+        if not within or self._append(_REFUSAL, refusal) is None:
             self.refusals_dropped += 1
-        elif not self._flush_due:
+            return
+        self._forgetful = True
+        if not self._flush_due:
             self._schedule()
 
     @property
@@ -192,20 +204,22 @@ class Journal:
             return f"the journal's folder is full; storage: {self.store_trouble or 'catching up'}"
         return self._writer_trouble
 
-    def _append(self, opening: bytes, row: Entry | Refusal) -> bool:
+    def _append(self, opening: bytes, row: _Row) -> _Row | None:
+        """The row as it was written to memory; None where there is no room."""
         pending = self._pending
         start = len(pending)
         if start >= self._backlog_bytes_max:
-            return False
+            return None
         pending += opening
         try:
             self._encode_into(row, pending, -1)
         except UnicodeEncodeError:
             # Half a surrogate pair out of some header: the row counts more than the character.
             del pending[start + len(opening) :]
-            self._encode_into(_encodable(row), pending, -1)
+            row = _encodable(row)
+            self._encode_into(row, pending, -1)
         pending += _END
-        return True
+        return row
 
     def _schedule(self) -> None:
         assert self._call_soon is not None, "the journal is not open"
@@ -248,9 +262,30 @@ class Journal:
             del pending[:written]
         else:
             pending.clear()
+            self._remember(segment)
             self._file_trouble = self._over(self._file_trouble)
         segment.size += written
         self.spool_bytes += written
+
+    def _remember(self, segment: Segment) -> None:
+        """All that waited is in the file: its rows need not be read from there."""
+        fresh, self._fresh = self._fresh, []
+        if self._forgetful:
+            self._forgetful = False
+            segment.rows = None
+        elif segment.rows is not None:
+            segment.rows += fresh
+            if len(segment.rows) > ROWS_REMEMBERED_MAX:
+                segment.rows = None
+
+    def _forget(self) -> None:
+        """Something went another way than from memory to the file to storage at once."""
+        self._fresh = []
+        self._forgetful = True
+        if self._segment is not None:
+            self._segment.rows = None
+        for segment in self._full:
+            segment.rows = None
 
     def _back_to_line_end(self, segment: Segment, written: int) -> int:
         """Take back the part of a line that the file had room for; how much stays."""
@@ -272,6 +307,7 @@ class Journal:
         if not self._file_trouble:
             _log.error("ledger: %s; rows wait in memory", trouble)
         self._file_trouble = trouble
+        self._forget()
 
     def _over(self, trouble: str) -> str:
         if trouble:
@@ -370,6 +406,9 @@ class Journal:
         # Without a new file the old one is emptied and removed: that makes room for the next.
         if self._segment is not None:
             self._full.append(self._segment)
+        if fresh is not None:
+            # One more while others still wait is read again, when its turn comes.
+            fresh.rows = None if len(self._full) > 1 else []
         self._segment = fresh
 
     async def _drain_memory(self) -> bool:
@@ -389,6 +428,7 @@ class Journal:
             self._store_is_in_trouble(error)
         finally:
             self._pending[:0] = taken[offset:]
+            self._forget()
             self.lost += len(rejected)  # there is no file to set them aside in
         return offset == len(taken)
 
@@ -419,9 +459,15 @@ class Journal:
         torn: list[bytes] = []
         rejected: list[bytes] = []
         try:
+            gone = self._own_stored if own else self._others_stored
+            rows = segment.rows
+            if rows is not None:
+                for start in range(0, len(rows), ROWS_MAX):
+                    some = rows[start : start + ROWS_MAX]
+                    await self._insert(self._store.insert, some, rejected, gone)
+                offset = segment.size
             while offset < segment.size:
                 batch = await asyncio.to_thread(segment.read, offset)
-                gone = self._own_stored if own else self._others_stored
                 await self._insert(self._store.insert, batch.entries, rejected, gone)
                 await self._insert(self._store.insert_refusals, batch.refusals, rejected, _untold)
                 torn += batch.torn
@@ -476,6 +522,7 @@ class Journal:
         if not self.store_trouble:
             _log.error("ledger: storage takes no rows: %s", _told(error))
         self.store_trouble = _told(error)
+        self._forget()
 
 
 def _untold(_: list[Refusal]) -> None:
@@ -487,7 +534,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {detail or error}"
 
 
-def _encodable(row: Entry | Refusal) -> Entry | Refusal:
+def _encodable(row: _Row) -> _Row:
     """The row with everything UTF-8 cannot say replaced."""
     texts = {
         field: value.encode("utf-8", "replace").decode()

@@ -45,14 +45,19 @@ _decode = _decoder.decode
 
 
 class Segment:
-    """A locked file. `size` is what its writer has put into it so far."""
+    """A locked file. `size` is what its writer has put into it so far.
 
-    __slots__ = ("fd", "path", "size")
+    `rows` are all rows in it, as long as its writer remembers them: what is stored at once need not
+    be read again. None where only the file knows.
+    """
+
+    __slots__ = ("fd", "path", "rows", "size")
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
         self.size = os.fstat(fd).st_size
+        self.rows: list[Entry] | None = None
 
     def read(self, offset: int) -> Batch:
         """The lines from `offset` on, as many as make one insert."""

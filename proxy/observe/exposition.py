@@ -112,6 +112,7 @@ class _Families(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
         metrics = self._metrics
+        metrics.fold()
         yield from _per_model(metrics)
         yield from _times(metrics)
         for field, (name, text, labels) in _LABELLED_COUNTERS.items():

@@ -5,13 +5,15 @@ text of them at a scrape. Several workers on one port each keep a `Metrics`; `ex
 let the one that is asked answer for all (see `observe/workers.py`).
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from proxy.domain.call import Arrival
-from proxy.domain.entry import Entry
+from proxy.domain.call import Split
+from proxy.domain.entry import Entry, Outcome
 from proxy.observe.histogram import (
     FirstTokenSeconds,
     GapSeconds,
@@ -26,6 +28,12 @@ from proxy.observe.histogram import (
 
 STALL_S = 5.0
 """A silence inside a stream that is counted as a stall."""
+_came_to_pass = (0.0).__le__
+_kind = attrgetter("model", "provider", "outcome")
+_figures = attrgetter(
+    *("total_ms", "first_byte_ms", "attempts", "input_tokens", "output_tokens"),
+    *("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+)
 _LEAST = frozenset(("journal_healthy",))
 """Of all workers the worst one is shown, not the sum."""
 
@@ -43,6 +51,28 @@ class ModelCounts(msgspec.Struct, omit_defaults=True):
     per_token: TokenSeconds = msgspec.field(default_factory=TokenSeconds)
     tokens_in: TokenCounts = msgspec.field(default_factory=TokenCounts)
     tokens_out: TokenCounts = msgspec.field(default_factory=TokenCounts)
+
+    def count(self, outcome: str, entries: Sequence[Entry]) -> None:
+        """Generations that ended thus."""
+        durations = self.durations.setdefault(str(outcome), ReplySeconds())
+        total_ms, first_ms, attempts, read, written, cached, *writes = zip(
+            *map(_figures, entries), strict=True
+        )
+        durations.fresh += [ms / 1000 for ms in total_ms]
+        self.first_token.fresh += [ms / 1000 for ms in first_ms if ms is not None]
+        self.attempts += sum(attempts)
+        self.input_tokens += sum(read)
+        self.output_tokens += sum(written)
+        self.cache_read_tokens += sum(cached)
+        self.cache_write_tokens += sum(map(sum, writes))
+        # By OpenTelemetry's rule cached tokens are input, too.
+        self.tokens_in.fresh += map(sum, zip(read, cached, *writes, strict=True))
+        self.tokens_out.fresh += written
+        self.per_token.fresh += [
+            (entry.total_ms - entry.first_byte_ms) / 1000 / (entry.output_tokens - 1)
+            for entry in entries
+            if entry.streamed and entry.output_tokens > 1 and entry.first_byte_ms is not None
+        ]
 
 
 class Stages(msgspec.Struct, omit_defaults=True):
@@ -81,6 +111,11 @@ class Metrics(msgspec.Struct, omit_defaults=True):
     """All figures of one process. `models` is bounded by the catalogue, `replies` by route names
     and statuses, `pools` by the providers."""
 
+    ended: list[Entry] = []
+    """Generations that ended and are not counted yet, as `Histogram.fresh`; so are the next two."""
+    splits: list[Split] = []
+    replied: list[tuple[str, int]] = []
+    """Route and status of replies."""
     models: dict[str, ModelCounts] = {}
     """By model and provider, parted by a tab."""
     stages: Stages = msgspec.field(default_factory=Stages)
@@ -148,54 +183,6 @@ class Metrics(msgspec.Struct, omit_defaults=True):
             counts = self.models[key] = ModelCounts()
         return counts
 
-    def generation(self, entry: Entry) -> None:
-        """One generation ended."""
-        counts = self.model(entry.model, entry.provider)
-        total_s = entry.total_ms / 1000
-        durations = counts.durations.get(entry.outcome)
-        if durations is None:
-            durations = counts.durations[str(entry.outcome)] = ReplySeconds()
-        durations.fresh.append(total_s)
-        written = entry.output_tokens
-        cached = entry.cache_write_5m_tokens + entry.cache_write_1h_tokens
-        counts.attempts += entry.attempts
-        counts.input_tokens += entry.input_tokens
-        counts.output_tokens += written
-        counts.cache_read_tokens += entry.cache_read_tokens
-        counts.cache_write_tokens += cached
-        # By OpenTelemetry's rule cached tokens are input, too.
-        counts.tokens_in.fresh.append(entry.input_tokens + entry.cache_read_tokens + cached)
-        counts.tokens_out.fresh.append(written)
-        if entry.first_byte_ms is not None:
-            first_s = entry.first_byte_ms / 1000
-            counts.first_token.fresh.append(first_s)
-            if written > 1 and entry.streamed:
-                counts.per_token.fresh.append((total_s - first_s) / (written - 1))
-
-    def split(self, arrival: Arrival, ended_s: float) -> None:
-        """The times of one call that ended at `ended_s` (monotonic). A stage it did not come to has
-        none, and so have the earlier ones of a further turn of a search."""
-        stages = self.stages
-        asked_s, first_s = arrival.asked_s, arrival.first_byte_s
-        if arrival.admitted_s:
-            stages.auth.fresh.append(arrival.known_s - arrival.clock_s)
-            stages.resolve.fresh.append(arrival.resolved_s - arrival.known_s)
-            stages.limits.fresh.append(arrival.admitted_s - arrival.resolved_s)
-            ready_s = arrival.admitted_s
-            if arrival.translated_s:
-                stages.translate.fresh.append(arrival.translated_s - ready_s)
-                ready_s = arrival.translated_s
-            if asked_s:
-                stages.connect.fresh.append(asked_s - ready_s)
-        if first_s:
-            stages.first_byte.fresh.append(first_s - asked_s)
-            stages.relay.fresh.append(ended_s - first_s)
-
-    def reply(self, route: str, status: int) -> None:
-        """One reply went out."""
-        key = f"{route} {status}"
-        self.replies[key] = self.replies.get(key, 0) + 1
-
     def left_out(self, fields: Iterable[str]) -> None:
         """These fields of one request did not go on."""
         for field in fields:
@@ -206,8 +193,25 @@ class Metrics(msgspec.Struct, omit_defaults=True):
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
     def fold(self) -> None:
-        """Count what was measured since the last time."""
+        """Count what was measured since the last time; nearly all of it in C, many at once."""
+        self._count_ended()
+        splits, self.splits = self.splits, []
+        for name, column in zip(Stages.__struct_fields__, zip(*splits, strict=True), strict=False):
+            stage: StageSeconds = getattr(self.stages, name)
+            stage.fresh += filter(_came_to_pass, column)
+        replied, self.replied = self.replied, []
+        for (route, status), number in Counter(replied).items():
+            key = f"{route} {status}"
+            self.replies[key] = self.replies.get(key, 0) + number
         _fold(self)
+
+    def _count_ended(self) -> None:
+        ended, self.ended = self.ended, []
+        groups: dict[tuple[str, str, Outcome], list[Entry]] = {}
+        for entry in ended:
+            groups.setdefault(_kind(entry), []).append(entry)
+        for (model, provider, outcome), entries in groups.items():
+            self.model(model, provider).count(outcome, entries)
 
     def add(self, other: "Metrics") -> None:
         """All figures of another process."""

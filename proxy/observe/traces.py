@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from proxy.domain.call import MESSAGE, Arrival, Call, Headers
+from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.entry import Entry
+from proxy.domain.headers import Headers
 
 ENDED_MAX = 2_000
 """Traces that wait for a flush; more are left out and counted."""

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from proxy.domain.call import MESSAGE, Call, Headers
+from proxy.domain.call import MESSAGE, Call
+from proxy.domain.headers import Headers
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 

@@ -6,7 +6,7 @@ work go on, the others are left out, together with their fields (trap 39).
 
 from collections.abc import Iterable
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 
 SEARCH_BETA = "web-search-2025-03-05"
 TOOL_SEARCH_BETA = "tool-search-tool-2025-10-19"

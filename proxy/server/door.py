@@ -476,7 +476,7 @@ class Door(asyncio.Protocol):
         request_id = self._request_id(head) if head is not None else front.new_request_id()
         is_gateway = head is None or head.path.startswith(_BASE)
         self.transport.write(whole_refusal(fault, request_id, anthropic=is_gateway))
-        front.metrics.reply("door", fault.status)
+        front.metrics.replied.append(("door", fault.status))
         front.metrics.refusal(refusal_reason(fault))
         if front.access_log.wanted:
             method = head.method.decode("ascii", "replace") if head is not None else "-"

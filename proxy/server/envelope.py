@@ -83,7 +83,7 @@ class Envelope:
         front = self.front
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        front.metrics.reply(route, response.status)
+        front.metrics.replied.append((route, response.status))
         if front.access_log.wanted:
             ms = round((front.monotonic() - began_s) * 1000)
             front.access_log.note(

@@ -230,9 +230,8 @@ class LaneOutlet(Outlet):
     def _note(self, outcome: str) -> None:
         front = self._front
         arrival = self._arrival
-        front.metrics.reply(
-            "messages" if arrival.errand is MESSAGE else "count_tokens", self._status
-        )
+        route = "messages" if arrival.errand is MESSAGE else "count_tokens"
+        front.metrics.replied.append((route, self._status))
         call = self._call
         trace = arrival.trace
         if trace is not None and trace.sampled and front.traces is not None:

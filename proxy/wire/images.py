@@ -26,7 +26,7 @@ _blocks = msgspec.json.Decoder(list[_Block])
 def first_image(raw: bytes, messages: msgspec.Raw) -> str | None:
     """The path of the first image block in `messages`, as Anthropic writes paths
     (`messages.0.content.1`); `raw` is the whole body. Tool results are looked into."""
-    if _WORD not in raw and b"\\u" not in raw:
+    if _WORD not in raw and (b"\\" not in raw or b"\\u" not in raw):
         return None
     try:
         for number, message in enumerate(_messages.decode(messages)):

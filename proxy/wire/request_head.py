@@ -8,25 +8,36 @@ import re
 from typing import Final
 
 import httptools
-import msgspec
 
-from proxy.domain.call import Headers
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.headers import Headers
 
 LENGTH_DIGITS_MAX: Final = 18
 LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=[ \t]*\r\n)", re.IGNORECASE)
 
 
-class RequestHead(msgspec.Struct, gc=False):
+class RequestHead:
     """`path` has no query and no slash at its end; `body_bytes` is -1 for a chunked body."""
 
-    method: bytes
-    path: bytes
-    query: bytes
-    headers: Headers
-    body_bytes: int
-    keep_alive: bool
-    version: str
+    __slots__ = ("body_bytes", "headers", "keep_alive", "method", "path", "query", "version")
+
+    def __init__(  # noqa: PLR0917 - by position: keywords are looked up one by one
+        self,
+        method: bytes,
+        path: bytes,
+        query: bytes,
+        headers: Headers,
+        body_bytes: int,
+        keep_alive: bool,
+        version: str,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body_bytes = body_bytes
+        self.keep_alive = keep_alive
+        self.version = version
 
     @property
     def expects_continue(self) -> bool:

@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 
 SESSION_CHARS_MAX = 128
 _OLDER = re.compile(r"_session_([A-Za-z0-9-]{1,128})$", re.ASCII)

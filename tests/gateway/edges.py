@@ -13,10 +13,11 @@ from collections.abc import Callable
 from enum import Enum
 
 from proxy.catalog.calibration import Calibration
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry, Outcome
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.headers import Headers
 from proxy.domain.model import Model, Rates
 from proxy.domain.refusal import Refusal
 from proxy.gateway.counting import Counting

@@ -10,9 +10,10 @@ from proxy.auth.gate import Gate
 from proxy.auth.keys import digest
 from proxy.catalog.calibration import Calibration
 from proxy.catalog.refresh import Shelf
-from proxy.domain.call import Arrival, Errand, Headers
+from proxy.domain.call import Arrival, Errand
 from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.headers import Headers
 from proxy.gateway.apart import Apart
 from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from proxy.catalog.calibration import Calibration
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.headers import Headers
 from proxy.gateway.counting import Counting
 from proxy.gateway.means import Means, Route
 from proxy.gateway.search_turns import SearchTurns

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from proxy.domain.call import Call, Headers
+from proxy.domain.call import Call
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.headers import Headers
 from proxy.gateway.means import Route
 from proxy.gateway.sessions import CACHE_LIFE_S, Sessions
 from proxy.wire.body import read_body

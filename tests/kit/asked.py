@@ -1,6 +1,7 @@
 """An admitted call, for tests of what is answered to one."""
 
-from proxy.domain.call import COUNT, MESSAGE, Arrival, Call, Headers
+from proxy.domain.call import COUNT, MESSAGE, Arrival, Call
+from proxy.domain.headers import Headers
 from tests.catalog.shop import make_caller, make_model
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.caller import Caller
 from proxy.domain.dialect import Dialect
 from proxy.domain.expected import Expected
+from proxy.domain.headers import Headers
 from proxy.domain.model import Model
 from proxy.stream.chat_to_messages import ChatToMessages
 from proxy.wire.seal import ThinkingSeal
@@ -28,17 +29,11 @@ Document = dict[str, Any]
 def make_call(*, streamed: bool = True, **expected: Any) -> Call:
     """A call as the gateway admits it; thinking is shown unless said otherwise."""
     arrival = Arrival(Errand.MESSAGE, "req_1", b"/v1/messages", b"", Headers(), b"{}", 1_000, 0.0)
-    return Call(
-        arrival,
-        CALLER,
-        MODEL,
-        "haiku",
-        "alias",
-        streamed,
-        message_id="msg_gw_0123456789abcdefABCDEF",
-        input_tokens=77,
-        expected=Expected(**({"thinking": "shown"} | expected)),
-    )
+    call = Call(arrival, CALLER, MODEL, "haiku", "alias", streamed)
+    call.message_id = "msg_gw_0123456789abcdefABCDEF"
+    call.input_tokens = 77
+    call.expected = Expected(**({"thinking": "shown"} | expected))
+    return call
 
 
 def make_pipe(

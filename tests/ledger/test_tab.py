@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry, Outcome
+from proxy.domain.headers import Headers
 from proxy.domain.model import Model, Rates
 from proxy.domain.usage import Usage
 from proxy.ledger.tab import TOKENS_MAX, Tab

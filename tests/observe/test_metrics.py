@@ -3,8 +3,9 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.domain.call import Arrival, Errand, Headers
+from proxy.domain.call import Arrival, Errand
 from proxy.domain.entry import Entry, Outcome
+from proxy.domain.headers import Headers
 from proxy.observe.exposition import exposition
 from proxy.observe.histogram import FirstTokenSeconds
 from proxy.observe.metrics import Metrics, export, merged
@@ -53,8 +54,8 @@ OF_M = {
 
 def test_a_generation_is_counted_with_its_tokens_and_times() -> None:
     metrics = Metrics()
-    metrics.generation(entry(attempts=2))
-    metrics.generation(entry(outcome=Outcome.CLIENT_GONE, first_byte_ms=None, total_ms=2_000))
+    metrics.ended.append(entry(attempts=2))
+    metrics.ended.append(entry(outcome=Outcome.CLIENT_GONE, first_byte_ms=None, total_ms=2_000))
     found = samples(metrics)
     where = {"model": "m", "provider": "p"}
     assert value(found, "hatz_generations_total", **where, outcome="completed") == 1
@@ -77,8 +78,8 @@ def test_a_generation_is_counted_with_its_tokens_and_times() -> None:
 
 def test_the_time_per_token_is_of_streams_and_without_the_wait_for_the_first() -> None:
     metrics = Metrics()
-    metrics.generation(entry(first_byte_ms=500, total_ms=2_400, streamed=True))
-    metrics.generation(entry(first_byte_ms=500, total_ms=2_400))
+    metrics.ended.append(entry(first_byte_ms=500, total_ms=2_400, streamed=True))
+    metrics.ended.append(entry(first_byte_ms=500, total_ms=2_400))
     name = "gen_ai_server_time_per_output_token_seconds"
     found = samples(metrics)
     assert value(found, f"{name}_count", **OF_M) == 1
@@ -86,7 +87,10 @@ def test_the_time_per_token_is_of_streams_and_without_the_wait_for_the_first() -
 
 
 def arrival(**noted: float) -> Arrival:
-    return Arrival(Errand.MESSAGE, "r", b"/", b"", Headers(), b"", 0, 100.0, **noted)
+    made = Arrival(Errand.MESSAGE, "r", b"/", b"", Headers(), b"", 0, 100.0)
+    for name, when_s in noted.items():
+        setattr(made, name, when_s)
+    return made
 
 
 def stages_of(metrics: Metrics) -> dict[str, tuple[float, float]]:
@@ -107,7 +111,7 @@ def test_the_time_of_a_call_is_split_without_a_rest() -> None:
         known_s=101.0, resolved_s=103.0, admitted_s=106.0, translated_s=110.0, asked_s=115.0,
         first_byte_s=121.0,
     )  # fmt: skip
-    metrics.split(noted, 128.0)
+    metrics.splits.append(noted.split(128.0))
     split = stages_of(metrics)
     assert split == {
         "auth": (1, 1), "resolve": (1, 2), "limits": (1, 3), "translate": (1, 4), "connect": (1, 5),
@@ -118,17 +122,18 @@ def test_the_time_of_a_call_is_split_without_a_rest() -> None:
 
 def test_a_stage_a_call_did_not_come_to_is_not_counted() -> None:
     metrics = Metrics()
-    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0), 110.0)
+    metrics.splits.append(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0).split(110.0))
     split = stages_of(metrics)
     assert [stage for stage, (count, _) in split.items() if count] == ["auth", "resolve", "limits"]
     # Without a translation the wait for a connection begins where the call was admitted.
-    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0, asked_s=105.0), 110.0)
+    asked = arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0, asked_s=105.0)
+    metrics.splits.append(asked.split(110.0))
     assert stages_of(metrics)["connect"] == (1, 3)
 
 
 def test_a_further_turn_counts_from_its_being_asked() -> None:
     metrics = Metrics()
-    metrics.split(arrival(asked_s=105.0, first_byte_s=106.0), 110.0)
+    metrics.splits.append(arrival(asked_s=105.0, first_byte_s=106.0).split(110.0))
     split = stages_of(metrics)
     assert split["first_byte"] == (1, 1)
     assert split["relay"] == (1, 4)
@@ -138,7 +143,7 @@ def test_a_further_turn_counts_from_its_being_asked() -> None:
 def test_buckets_are_cumulative_and_the_last_holds_all() -> None:
     metrics = Metrics()
     for first_byte_ms in (1, 5, 6, 1_000, 700_000):
-        metrics.generation(entry(first_byte_ms=first_byte_ms))
+        metrics.ended.append(entry(first_byte_ms=first_byte_ms))
     found = samples(metrics)
     buckets = {
         dict(labels)["le"]: count
@@ -154,9 +159,9 @@ def test_buckets_are_cumulative_and_the_last_holds_all() -> None:
 
 def test_replies_and_refusals_are_told_apart() -> None:
     metrics = Metrics()
-    metrics.reply("messages", 200)
-    metrics.reply("messages", 200)
-    metrics.reply("GET /v1/anthropic/models/{model}", 404)
+    metrics.replied.append(("messages", 200))
+    metrics.replied.append(("messages", 200))
+    metrics.replied.append(("GET /v1/anthropic/models/{model}", 404))
     metrics.refusal("model_not_found")
     found = samples(metrics)
     assert value(found, "hatz_replies_total", route="messages", status="200") == 2
@@ -168,7 +173,7 @@ def test_replies_and_refusals_are_told_apart() -> None:
 def test_labels_with_strange_characters_come_back_as_they_were() -> None:
     name = 'back\\slash "quoted" and\nbroken'
     metrics = Metrics()
-    metrics.generation(entry(model=name))
+    metrics.ended.append(entry(model=name))
     metrics.refusal(name)
     found = samples(metrics)
     assert value(found, "hatz_attempts_total", model=name, provider="p") == 1
@@ -177,7 +182,7 @@ def test_labels_with_strange_characters_come_back_as_they_were() -> None:
 
 def test_every_family_says_what_it_is() -> None:
     metrics = Metrics()
-    metrics.generation(entry())
+    metrics.ended.append(entry())
     families = list(text_string_to_metric_families(exposition(metrics).decode()))
     assert len(families) > 10
     for family in families:
@@ -199,17 +204,17 @@ def busy() -> Metrics:
     metrics.journal_lost = 5
     metrics.pools["https://x\tbusy"] = 2
     metrics.streams.gap_in.fresh.append(0.02)
-    metrics.split(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0), 110.0)
-    metrics.generation(entry("a"))
-    metrics.generation(entry("b", Outcome.PARTIAL))
-    metrics.reply("messages", 200)
+    metrics.splits.append(arrival(known_s=101.0, resolved_s=101.0, admitted_s=102.0).split(110.0))
+    metrics.ended.append(entry("a"))
+    metrics.ended.append(entry("b", Outcome.PARTIAL))
+    metrics.replied.append(("messages", 200))
     metrics.refusal("burst_limit")
     return metrics
 
 
 def test_the_workers_counts_are_added_up() -> None:
     own, other = busy(), busy()
-    other.generation(entry("only there"))
+    other.ended.append(entry("only there"))
     other.journal_healthy = 0
     total = merged(own, [export(other), export(Metrics())])
     found = samples(total)

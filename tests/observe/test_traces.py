@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.entry import Entry, Outcome
+from proxy.domain.headers import Headers
 from proxy.observe.traces import ENDED_MAX, Ended, Trace, Traces
 from tests.gateway.edges import CALLER, MODEL
 from tests.kit.patience import examples
@@ -36,7 +37,8 @@ def begun(parent: str, state: str = "", **how) -> Trace | None:
 
 def told(trace: Trace, errand: Errand = Errand.MESSAGE) -> Call:
     """A call after the provider's lines were made."""
-    arrival = Arrival(errand, "r", b"/", b"", Headers(), b"", 0, 1.0, trace=trace)
+    arrival = Arrival(errand, "r", b"/", b"", Headers(), b"", 0, 1.0)
+    arrival.trace = trace
     call = Call(arrival, CALLER, MODEL, "haiku", "alias", True)
     trace.tell(call)
     return call

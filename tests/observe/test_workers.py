@@ -10,7 +10,7 @@ from proxy.observe.workers import WorkerBoard
 def metrics(replies: int) -> Metrics:
     counts = Metrics()
     for _ in range(replies):
-        counts.reply("messages", 200)
+        counts.replied.append(("messages", 200))
     return counts
 
 

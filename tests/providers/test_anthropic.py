@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.domain.call import Arrival, Call, Errand, Headers
+from proxy.domain.call import Arrival, Call, Errand
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.domain.headers import Headers
 from proxy.domain.usage import Usage
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.provider import Provider

@@ -1,6 +1,6 @@
 """The writing of a request; what Anthropic itself gets stands in `test_anthropic.py`."""
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.wire.body import read_body
 from proxy.wire.http import split_base_url

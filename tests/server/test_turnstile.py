@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from proxy.domain.call import Arrival, Errand, Headers
+from proxy.domain.call import Arrival, Errand
 from proxy.domain.fault import Fault
+from proxy.domain.headers import Headers
 from proxy.server.turnstile import LATE_LOOKS_MAX, QUEUE_BYTES_MAX, ROOM_MIN, Room, Turnstile
 
 LATE_S = 1.0

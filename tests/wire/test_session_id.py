@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from proxy.domain.call import Headers
+from proxy.domain.headers import Headers
 from proxy.wire.session_id import SESSION_CHARS_MAX, read_session, session_of
 
 SESSION = "0e7a4c3e-1111-4222-8333-444455556666"

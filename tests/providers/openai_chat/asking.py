@@ -4,8 +4,9 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 
-from proxy.domain.call import MESSAGE, Arrival, Call, Headers
+from proxy.domain.call import MESSAGE, Arrival, Call
 from proxy.domain.dialect import Dialect
+from proxy.domain.headers import Headers
 from proxy.domain.model import Model
 from proxy.providers.openai_chat.dialects import dialect_for
 from proxy.providers.openai_chat.request import Written, chat_request, counting_request
