@@ -19,6 +19,8 @@ Piece = bytes | memoryview
 
 PIECES_MAX: Final = 64
 """The kernel takes 1,024 at once. So many pieces are no hot path: the transport may have them."""
+JOINED_BYTES_MAX: Final = 8 << 10
+"""So little is copied sooner than the kernel is told of its pieces."""
 _NOWHERE: Final = -1
 
 
@@ -50,22 +52,26 @@ class DirectWriter:
             self._transport.write(data[sent:] if sent else data)
 
     def write_all(self, pieces: Sequence[Piece]) -> None:
-        """As one `write` of the pieces joined, without joining them."""
+        """As one `write` of the pieces joined, without joining what is large."""
+        size = sum(map(len, pieces))
+        if size <= JOINED_BYTES_MAX:
+            self.write(b"".join(pieces))
+            return
         sent = 0
         if self._fd >= 0 and len(pieces) <= PIECES_MAX and not self._unsent_bytes():
             try:
                 sent = os.writev(self._fd, pieces)
             except OSError:
                 sent = 0
-            if sent == sum(map(len, pieces)):
+            if sent == size:
                 return
         transport = self._transport
         if transport is None:
             return
         for piece in pieces:
-            size = len(piece)
-            if sent >= size:
-                sent -= size
+            length = len(piece)
+            if sent >= length:
+                sent -= length
             else:
                 transport.write(memoryview(piece)[sent:] if sent else piece)
                 sent = 0

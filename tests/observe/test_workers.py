@@ -31,7 +31,7 @@ def test_the_own_counts_are_those_of_this_moment(tmp_path: Path) -> None:
     own = metrics(1)
     board = WorkerBoard(tmp_path, "w0", own, time.time)
     board.publish()
-    own.reply("messages", 200)
+    own.replied.append(("messages", 200))
     assert total(board) == 2
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from proxy.sockets.direct import PIECES_MAX, DirectWriter, Piece
+from proxy.sockets.direct import JOINED_BYTES_MAX, PIECES_MAX, DirectWriter, Piece
 from tests.kit.rude_upstream import make_certificate
 
 LARGE = 8 << 20
@@ -83,7 +83,10 @@ async def test_what_the_transport_has_queued_goes_first() -> None:
         holder.transport.write(b"first, ")
         holder.writer.write(b"second, ")
         holder.writer.write_all([b"thi", b"rd"])
-        assert await reader.readexactly(20) == b"first, second, third"
+        large = bytes(JOINED_BYTES_MAX)
+        holder.writer.write_all([b", ", large])
+        assert await reader.readexactly(22) == b"first, second, third, "
+        assert await reader.readexactly(len(large)) == large
 
 
 async def test_a_sleeping_reader_gets_every_byte_in_order_and_is_told_of() -> None:
@@ -106,7 +109,7 @@ async def test_a_sleeping_reader_gets_every_byte_in_order_and_is_told_of() -> No
         assert await reader.readexactly(5) == b"awake"
 
 
-@pytest.mark.parametrize("size", [1, LARGE])
+@pytest.mark.parametrize("size", [1, JOINED_BYTES_MAX + 100, LARGE])
 @pytest.mark.parametrize("count", [1, 3, PIECES_MAX, PIECES_MAX + 1])
 async def test_any_number_of_pieces_arrives_as_if_joined(size: int, count: int) -> None:
     pieces: list[Piece] = [bytes([number % 256]) * (size // count + 1) for number in range(count)]
@@ -131,6 +134,7 @@ async def test_a_lost_connection_writes_to_nobody() -> None:
         os.set_blocking(ours, False)
         holder.writer.write(b"to nobody")
         holder.writer.write_all([b"to ", b"nobody"])
+        holder.writer.write_all([b"to ", bytes(JOINED_BYTES_MAX)])
         with pytest.raises(BlockingIOError):
             os.read(ours, 1)
         os.close(ours)
