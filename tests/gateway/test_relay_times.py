@@ -2,6 +2,7 @@
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.observe.histogram import Histogram
+from proxy.observe.metrics import Stages
 from proxy.wire.events import PING
 from tests.gateway.edges import JSON, Scene
 from tests.kit.journey import BLOCK, START, TEXT, WHOLE, delta
@@ -17,6 +18,12 @@ def only(histogram: Histogram) -> float:
     assert histogram.count == 1, histogram
     histogram.fold()
     return histogram.total
+
+
+def stages_of(scene: Scene) -> Stages:
+    """All that was measured by now."""
+    scene.metrics.fold()
+    return scene.metrics.stages
 
 
 def admitted(**how) -> Scene:
@@ -38,7 +45,7 @@ def test_the_time_of_a_stream_is_split() -> None:
     scene.waits(8)
     scene.wire.body(REST)
     scene.settled()
-    stages = scene.metrics.stages
+    stages = stages_of(scene)
     assert only(stages.connect) == 2
     assert only(stages.first_byte) == 4
     assert only(stages.relay) == 8
@@ -57,8 +64,8 @@ def test_the_wait_for_another_provider_is_a_wait_for_the_first_byte() -> None:
     scene.wire.body(BEGINNING)
     scene.wire.body(REST)
     scene.settled()
-    assert only(scene.metrics.stages.connect) == 0
-    assert only(scene.metrics.stages.first_byte) == 3
+    assert only(stages_of(scene).connect) == 0
+    assert only(stages_of(scene).first_byte) == 3
 
 
 def test_a_whole_reply_has_a_first_byte_too_and_no_gaps() -> None:
@@ -68,8 +75,8 @@ def test_a_whole_reply_has_a_first_byte_too_and_no_gaps() -> None:
     scene.wire.body(WHOLE)
     scene.wire.end()
     scene.settled()
-    assert only(scene.metrics.stages.first_byte) == 5
-    assert only(scene.metrics.stages.relay) == 0
+    assert only(stages_of(scene).first_byte) == 5
+    assert only(stages_of(scene).relay) == 0
     assert scene.metrics.streams.gap_in.count == 0
 
 
@@ -78,7 +85,7 @@ def test_who_never_reached_a_provider_has_no_time_there() -> None:
     scene.waits(2)
     scene.pool.refuses(UNREACHABLE)
     scene.settled()
-    stages = scene.metrics.stages
+    stages = stages_of(scene)
     assert only(stages.limits) == 1
     assert stages.connect.count == stages.first_byte.count == stages.relay.count == 0
 

@@ -16,7 +16,7 @@ from proxy.domain.fault import Fault, Kind
 from proxy.domain.refusal import Refusal
 from proxy.ledger import journal as journal_module
 from proxy.ledger import segment as segment_module
-from proxy.ledger.journal import Journal
+from proxy.ledger.journal import ROWS_REMEMBERED_MAX, Journal
 from proxy.ledger.segment import Segment
 from tests.kit.patience import examples
 
@@ -75,19 +75,15 @@ async def test_a_refusal_among_the_rows_sends_the_writer_to_the_file(
 
 
 async def test_memory_holds_no_more_rows_than_it_may(
-    tmp_path: Path,
-    shelf: Any,
-    entry: MakeEntry,
-    readings: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, shelf: Any, entry: MakeEntry, readings: list[int]
 ) -> None:
-    monkeypatch.setattr(journal_module, "ROWS_REMEMBERED_MAX", 10)
     journal = opened(tmp_path, shelf)
-    for number in range(11):
+    rows = ROWS_REMEMBERED_MAX + 1
+    for number in range(rows):
         journal.record(entry(f"evt_{number}"), nothing)
     await asyncio.sleep(0)
     assert await journal.drain()
-    assert len(shelf.entries) == 11 and readings
+    assert len(shelf.entries) == rows and readings
     await journal.close()
 
 
