@@ -6,21 +6,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from proxy.config.places import place_of
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
 from proxy.domain.call import Call
+from proxy.domain.model import Deployment
 from proxy.gateway.drain import Drains
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Watched, Wheel
 from proxy.providers.anthropic import Anthropic
 from proxy.providers.anthropic_compat import AnthropicCompat
+from proxy.providers.bedrock.account import Account
 from proxy.providers.bedrock.converse import BedrockConverse
 from proxy.providers.bedrock.converse_row import CONVERSE
 from proxy.providers.bedrock.invoke import BedrockInvoke
 from proxy.providers.bedrock.mantle import BedrockMantle
-from proxy.providers.bedrock.surfaces import Deployment, Surface, deployment_of
+from proxy.providers.bedrock.surfaces import Deployment as Place
+from proxy.providers.bedrock.surfaces import Surface
 from proxy.providers.credential import Credential
 from proxy.providers.openai_chat.dialects import dialect_for, dialect_of
 from proxy.providers.openai_chat.provider import OpenAIChat
@@ -38,8 +42,8 @@ from proxy.wire.body import Body
 from proxy.wire.http import Origin, split_base_url
 from proxy.wire.seal import ThinkingSeal
 
-_Maker = Callable[[str], Provider]
-"""The name of a model at its provider in, the provider of that deployment out."""
+_Maker = Callable[[Deployment], Provider]
+"""A deployment of a model in, its provider out."""
 
 _LOG = logging.getLogger("proxy.assembly")
 
@@ -103,7 +107,7 @@ class Suppliers:
         for model in settings.models:
             retries = RetryBudget(self._upstream.retry_share)
             routes[model.id] = tuple(
-                self._route(makers[each.provider], each.model, counters.get(each.provider), retries)
+                self._route(makers[each.provider], each, counters.get(each.provider), retries)
                 for each in model.deployments
                 if each.provider in makers
             )
@@ -148,16 +152,16 @@ class Suppliers:
             pool.close()
 
     def _route(
-        self, maker: _Maker, name: str, counter: _Maker | None, retries: RetryBudget
+        self, maker: _Maker, place: Deployment, counter: _Maker | None, retries: RetryBudget
     ) -> Route:
-        counted_by = None if counter is None else self._route(counter, name, None, retries)
-        provider = maker(name)
+        counted_by = None if counter is None else self._route(counter, place, None, retries)
+        provider = maker(place)
         return Route(
             provider,
             self._pool(provider.origin),
-            name,
+            place.model,
             counted_by,
-            self._standing(provider.name, name),
+            self._standing(provider.name, place.model),
             retries,
             self._secrets.get(provider.name, b""),
             self.drains if provider.name in self._draining else None,
@@ -185,13 +189,13 @@ class Suppliers:
 
         # The document itself: a changed file is another account.
         credential = self._credential(("vertex", each.name, document), made)
-        return lambda upstream_model: Vertex(
+        return lambda place: Vertex(
             each.name,
             origin,
             prefix,
             project=each.project,
             region=region,
-            model=upstream_model,
+            model=place.model,
             credential=credential,
             betas=each.betas,
             event_bytes_max=upstream.event_bytes_max,
@@ -216,18 +220,18 @@ class Suppliers:
         key = resolve(each.api_key, self._environ).reveal() if each.api_key else ""
         key.encode("latin-1")
         if each.wire == "bedrock":
-            return lambda upstream_model: self._bedrock(each, key, upstream_model)
+            return lambda place: self._bedrock(each, key, place)
         origin, prefix = split_base_url(each.base_url)
         if each.wire == "openai_chat":
             dialect_for(each.dialect, "", each.quirks)  # what is wrong with it is wrong for all
 
-            def chat(upstream_model: str) -> Provider:
+            def chat(place: Deployment) -> Provider:
                 return OpenAIChat(
                     each.name,
                     origin,
                     prefix,
                     key=key,
-                    dialect=dialect_for(each.dialect, upstream_model, each.quirks),
+                    dialect=dialect_for(each.dialect, place.known_as, each.quirks),
                     seal=self._seal,
                     event_bytes_max=self._upstream.event_bytes_max,
                 )
@@ -239,14 +243,14 @@ class Suppliers:
             credential = ("authorization", f"Bearer {key}") if is_bearer else ("x-api-key", key)
         bytes_max = self._upstream.event_bytes_max
         if each.wire == "anthropic_compat":
-            return lambda upstream_model: AnthropicCompat(
+            return lambda place: AnthropicCompat(
                 each.name,
                 origin,
                 prefix,
                 credential=credential,
                 event_bytes_max=bytes_max,
                 seal=self._seal,
-                cites="claude" in upstream_model.lower(),
+                cites="claude" in place.known_as.lower(),
             )
         provider = Anthropic(
             each.name,
@@ -258,17 +262,11 @@ class Suppliers:
         )
         return lambda _: provider
 
-    def _bedrock(self, each: ProviderSettings, key: str, upstream_model: str) -> Provider:
+    def _bedrock(self, each: ProviderSettings, key: str, deployment: Deployment) -> Provider:
         """A deployment on the surface of Bedrock's that serves it."""
-        place = deployment_of(
-            upstream_model,
-            asked=each.surface,
-            region=each.region,
-            base_url=each.base_url,
-            signing_service=each.signing_service,
-        )
+        place = place_of(each, deployment)
         credential = None if key else self._aws_credential(each, place)
-        bytes_max = self._upstream.event_bytes_max
+        account = Account(each.name, place, key, credential, self._upstream.event_bytes_max)
         match place.surface:
             case Surface.CHAT:
                 return OpenAIChat(
@@ -276,33 +274,20 @@ class Suppliers:
                     place.origin,
                     place.prefix + "/v1",
                     key=key,
-                    dialect=dialect_for("mantle", place.model, each.quirks),
+                    dialect=dialect_for("mantle", place.known_as, each.quirks),
                     seal=self._seal,
-                    event_bytes_max=bytes_max,
+                    event_bytes_max=account.event_bytes_max,
                     credential=credential,
                 )
             case Surface.CONVERSE:
-                return BedrockConverse(
-                    each.name,
-                    place,
-                    api_key=key,
-                    credential=credential,
-                    dialect=dialect_of(CONVERSE, place.model, each.quirks),
-                    seal=self._seal,
-                    event_bytes_max=bytes_max,
-                )
-            case Surface.MESSAGES | Surface.INVOKE:
-                made = BedrockMantle if place.surface is Surface.MESSAGES else BedrockInvoke
-                return made(
-                    each.name,
-                    place,
-                    api_key=key,
-                    credential=credential,
-                    event_bytes_max=bytes_max,
-                    without_searches=self._without_searches,
-                )
+                dialect = dialect_of(CONVERSE, place.known_as, each.quirks)
+                return BedrockConverse(account, dialect, self._seal)
+            case Surface.MESSAGES:
+                return BedrockMantle(account, self._without_searches)
+            case Surface.INVOKE:
+                return BedrockInvoke(account, self._without_searches)
 
-    def _aws_credential(self, each: ProviderSettings, place: Deployment) -> Credential:
+    def _aws_credential(self, each: ProviderSettings, place: Place) -> Credential:
         return self._credential(
             ("aws", each.name, each.profile, place.region, place.service),
             lambda: AwsCredential(

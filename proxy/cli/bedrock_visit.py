@@ -14,11 +14,17 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from proxy.cli.finding import Finding, fail, ok, warn
+from proxy.cli.bedrock_remedies import judged
+from proxy.cli.finding import Finding, fail, ok
 from proxy.cli.provider_visit import ANSWER_TIMEOUT_S, clock, through, unreachable, way
+from proxy.config.places import place_of
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider, Upstream
-from proxy.providers.bedrock.surfaces import MANTLE, Deployment, Surface, deployment_of
+from proxy.domain.model import Deployment
+from proxy.providers.bedrock.account import term_lines
+from proxy.providers.bedrock.converse_request import on_terms
+from proxy.providers.bedrock.surfaces import Deployment as Place
+from proxy.providers.bedrock.surfaces import Surface
 from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.fresh_credential import CredentialTrouble
 from proxy.wire.aws_fault import exception_name
@@ -26,20 +32,17 @@ from proxy.wire.chat_error import read_said
 from proxy.wire.sigv4 import AwsKeys, Signer, path_label
 
 MODELS_MAX = 20
-_WRONG_MODEL = ("model identifier is invalid", "on-demand throughput", "does not exist")
-_OUR_CREDENTIAL = ("unrecognizedclient", "invalidsignature", "expiredtoken", "missingauth")
-_BODY = b"{}"
 
 
 async def visit_bedrock(
     provider: Provider,
-    models: Sequence[str],
+    deployments: Sequence[Deployment],
     upstream: Upstream,
     tls: ssl.SSLContext,
     environ: Mapping[str, str],
     wall: Callable[[], float] = time.time,
 ) -> list[Finding]:
-    """What a visit shows. `models` are those that are deployed there."""
+    """What a visit shows. `deployments` are those of models that run there."""
     what = f"provider {provider.name}"
     try:
         key = resolve(provider.api_key, environ).reveal() if provider.api_key else ""
@@ -55,9 +58,9 @@ async def visit_bedrock(
         keys, ends_s = fetched.value, fetched.expires_s
     found = [ok(what, _about(provider, keys, ends_s, wall()))]
     places = []
-    for model in dict.fromkeys(models):
+    for deployment in dict.fromkeys(deployments):
         try:
-            places.append(_place(provider, model))
+            places.append(place_of(provider, deployment))
         except ValueError as problem:
             found.append(fail(what, str(problem), "correct the deployment's `model`"))
     visits = [
@@ -78,16 +81,6 @@ def _about(provider: Provider, keys: AwsKeys | None, ends_s: float | None, now_s
     return f"AWS credentials{whose}, good for {max(0.0, ends_s - now_s) / 60:.0f} more minutes"
 
 
-def _place(provider: Provider, model: str) -> Deployment:
-    return deployment_of(
-        model,
-        asked=provider.surface,
-        region=provider.region,
-        base_url=provider.base_url,
-        signing_service=provider.signing_service,
-    )
-
-
 class _Visit:
     """To one deployment after the other of a provider."""
 
@@ -105,7 +98,7 @@ class _Visit:
         self._tls = tls
         self._wall = wall
 
-    async def ask(self, place: Deployment, key: str, keys: AwsKeys | None) -> list[Finding]:
+    async def ask(self, place: Place, key: str, keys: AwsKeys | None) -> list[Finding]:
         """What this one answers."""
         scheme = "https" if place.origin.secure else "http"
         base = f"{scheme}://{place.origin.authority}"
@@ -114,10 +107,17 @@ class _Visit:
         headers = {"host": place.origin.authority, "content-type": "application/json"}
         if place.surface is Surface.MESSAGES:
             headers["anthropic-version"] = "2023-06-01"
+        if place.surface is Surface.INVOKE:
+            lines = term_lines(place.terms).split("\r\n")[:-1]
+            headers |= dict([line.split(": ", 1) for line in lines])
         if keys is None:
             headers["authorization"] = f"Bearer {key}"
         else:
-            signed = {name: headers[name] for name in ("host", "content-type")}
+            signed = {
+                name: value
+                for name, value in headers.items()
+                if name in ("host", "content-type") or name.startswith("x-amz")
+            }
             signer = Signer(keys, place.region, place.service)
             headers |= dict(
                 signer.lines("POST", target, signed.items(), [_body(place)], self._wall())
@@ -149,42 +149,19 @@ class _Visit:
                 date = reply.headers.get("date", "")
                 status = reply.status
         except (aiohttp.ClientError, OSError) as problem:  # TimeoutError is an OSError
-            return [unreachable(self._what, there, problem, through(proxy))]
+            found = unreachable(self._what, there, problem, through(proxy))
+            if isinstance(problem, aiohttp.ClientConnectorDNSError) and not proxy:
+                remedy = f"is Bedrock offered in `region`, {place.region}? {found.remedy}"
+                found = msgspec.structs.replace(found, remedy=remedy)
+            return [found]
         return [
             ok(self._what, f"{base} reached{through(proxy)}"),
-            self._judged(place, status, names, said.message),
+            judged(self._what, place, status, names, said.message),
             *clock(self._what, date, self._wall()),
         ]
 
-    def _judged(self, place: Deployment, status: int, names: str, message: str) -> Finding:
-        what = self._what
-        where = f"{place.model} ({place.surface.value}, {place.region})"
-        if status in (401, 403) and any(name in names for name in _OUR_CREDENTIAL):
-            remedy = "are the keys of this account, not revoked, and is this machine's clock right?"
-            return fail(what, f"credentials refused: {message or names}", remedy)
-        if status in (401, 403):
-            actions = "bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream"
-            if place.surface in MANTLE:
-                actions = "bedrock-mantle:CreateInference"
-            remedy = (
-                "request access to the model in the Bedrock console, and allow the role "
-                f"{actions} on it"
-            )
-            return fail(what, f"{where}: no access ({status}): {message}", remedy)
-        if status == 404 or any(words in message for words in _WRONG_MODEL):
-            remedy = (
-                "is the id right and served in this region? Newer models want an inference "
-                "profile, such as eu. or global. before their id, or its ARN"
-            )
-            return fail(what, f"{where}: not known there ({status}): {message}", remedy)
-        if status == 429:
-            return warn(what, f"{where}: rate limited (429)", "access was not checked; try later")
-        if status >= 500:
-            return warn(what, f"{where}: it is in trouble ({status})", "try again later")
-        return ok(what, f"{where}: access granted")
 
-
-def _path(place: Deployment) -> str:
+def _path(place: Place) -> str:
     match place.surface:
         case Surface.MESSAGES:
             return "/anthropic/v1/messages/count_tokens"
@@ -196,7 +173,9 @@ def _path(place: Deployment) -> str:
             return f"/model/{path_label(place.model)}/converse"
 
 
-def _body(place: Deployment) -> bytes:
+def _body(place: Place) -> bytes:
     if place.surface in (Surface.MESSAGES, Surface.CHAT):
         return b'{"model":%b,"messages":[]}' % msgspec.json.encode(place.model)
-    return _BODY
+    if place.surface is Surface.CONVERSE:
+        return msgspec.json.encode(on_terms(place.terms))
+    return b"{}"

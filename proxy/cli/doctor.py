@@ -28,6 +28,7 @@ from proxy.cli.vertex_visit import visit_vertex
 from proxy.config.cautions import unresolved, warnings
 from proxy.config.load import ConfigProblems, load
 from proxy.config.settings import Provider, Settings
+from proxy.domain.model import Deployment
 
 COLLECTOR_TIMEOUT_S = 3.0
 
@@ -154,14 +155,16 @@ def _visited(
     if provider.wire == "bedrock":
         return visit_bedrock(provider, deployed, settings.upstream, tls, os.environ)
     if provider.wire == "vertex":
-        return visit_vertex(provider, deployed, settings.upstream, tls, os.environ)
+        return visit_vertex(
+            provider, [each.model for each in deployed], settings.upstream, tls, os.environ
+        )
     return visit(provider, settings.upstream, tls, os.environ)
 
 
-def _deployed(settings: Settings, provider: str) -> list[str]:
-    """What the models are called at a provider."""
+def _deployed(settings: Settings, provider: str) -> list[Deployment]:
+    """The models that run at a provider."""
     return [
-        deployment.model
+        deployment
         for model in settings.models
         for deployment in model.deployments
         if model.enabled and deployment.provider == provider

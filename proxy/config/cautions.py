@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from proxy.config.secrets import SecretProblem, is_reference, resolve
 from proxy.config.settings import Provider, Settings, password_of
+from proxy.domain.model import NO_TERMS, Model
+from proxy.providers.bedrock.surfaces import tells_itself
 from proxy.providers.openai_chat.dialects import ROWS
 
 _UNTIL_THEN = "its models answer 503 until then"
@@ -92,10 +94,23 @@ def _models(settings: Settings) -> Iterator[str]:
     for model in settings.models:
         if model.enabled and not model.deployments:
             yield f"models.{model.id}: there are no deployments; it answers 503"
+        yield from _deployments(model, {each.name: each.wire for each in settings.providers})
     ids = {model.id.lower() for model in settings.models}
     for alias, target in settings.catalog.aliases.items():
         if target.lower() not in ids:
             yield f"catalog.aliases.{alias}: no model of the file has the id `{target}`"
+
+
+def _deployments(model: Model, wires: Mapping[str, str]) -> Iterator[str]:
+    for place in model.deployments:
+        wire = wires.get(place.provider)
+        if place.bedrock != NO_TERMS and wire != "bedrock":
+            yield f"models.{model.id}: `bedrock` of a deployment is read for wire bedrock only"
+        if wire == "bedrock" and not tells_itself(place.known_as):
+            yield (
+                f"models.{model.id}: the ARN {place.known_as} does not tell which model it is; set "
+                "base_model to the id of the model behind it, else what it can do is guessed"
+            )
 
 
 def _passwords(settings: Settings) -> Iterator[str]:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from proxy.config.lines import Place
+from proxy.config.places import place_of
 from proxy.config.secrets import is_reference, reference_fault
 from proxy.config.settings import (
     Auth,
@@ -30,7 +31,7 @@ from proxy.config.settings import (
     Storage,
     WebSearch,
 )
-from proxy.domain.model import FAMILIES, Deployment, Model, Rates
+from proxy.domain.model import FAMILIES, BedrockTerms, Deployment, Model, Rates
 from proxy.domain.terms import Burst, Step
 from proxy.providers.openai_chat.dialects import ROWS
 from proxy.providers.vertex_place import MODEL_PATTERN, PROJECT_PATTERN, REGION_PATTERN
@@ -48,6 +49,11 @@ WHOLE_NUMBER_MAX = 2**53
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _AWS_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12})+-\d{1,2}")
+_GUARDRAIL = re.compile(
+    r"[a-z0-9]{1,64}|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:\d{12}:guardrail/[a-z0-9]{1,64}"
+)
+_GUARDRAIL_VERSION = re.compile(r"[1-9]\d{0,7}|DRAFT", re.ASCII)
+_WHERE_NAMES = ("region", "surface")
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
 
 
@@ -195,6 +201,18 @@ def _google_project(text: str) -> str | None:
     return "expected the id of a project: small letters, digits and `-`"
 
 
+def _guardrail(text: str) -> str | None:
+    if not text or _GUARDRAIL.fullmatch(text):
+        return None
+    return "expected the id of a guardrail (small letters and digits), or its ARN"
+
+
+def _guardrail_version(text: str) -> str | None:
+    if not text or _GUARDRAIL_VERSION.fullmatch(text):
+        return None
+    return "expected the number of a version, or DRAFT"
+
+
 def _filled(text: str) -> str | None:
     return None if text.strip() else "expected text, found nothing"
 
@@ -230,6 +248,8 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Model, "family"): _family,
     (Deployment, "provider"): _filled,
     (Deployment, "model"): _filled,
+    (BedrockTerms, "guardrail"): _guardrail,
+    (BedrockTerms, "guardrail_version"): _guardrail_version,
 }
 
 _COUNTS = {(Model, "context_window"), (Model, "max_output_tokens")}
@@ -331,6 +351,7 @@ def joint_findings(raw: Table) -> Iterator[Finding]:
     yield from _repeated(raw, "models", "id")
     yield from _unknown_providers(raw)
     yield from _vertex_models(raw)
+    yield from _bedrock_models(raw)
     yield from _shadowing_aliases(raw)
     server, observability = _table(raw.get("server")), _table(raw.get("observability"))
     metrics_port = observability.get("metrics_port", 0)
@@ -389,6 +410,32 @@ def _vertex_models(raw: Table) -> Iterator[Finding]:
                     ("models", index, "deployments", place, "model"),
                     "expected a model of Vertex AI such as claude-sonnet-4-5@20250929",
                 )
+
+
+def _bedrock_models(raw: Table) -> Iterator[Finding]:
+    """Ids that are none, terms that cannot be kept."""
+    there = {
+        table.get("name"): table
+        for table in _tables(raw.get("providers"))
+        if table.get("wire") == "bedrock"
+    }
+    for index, model in enumerate(_tables(raw.get("models"))):
+        for place, deployment in enumerate(_tables(model.get("deployments"))):
+            at: Place = ("models", index, "deployments", place)
+            provider = there.get(deployment.get("provider"))
+            if provider is None:
+                continue
+            try:
+                # Its other settings may be nonsense, and have nothing to say here.
+                asked = {name: provider[name] for name in _WHERE_NAMES if name in provider}
+                place_of(
+                    msgspec.convert({"name": "a", "wire": "bedrock", **asked}, Provider),
+                    msgspec.convert(deployment, Deployment),
+                )
+            except msgspec.ValidationError:
+                continue  # told already
+            except ValueError as problem:
+                yield (*at, "bedrock" if "bedrock" in deployment else "model"), str(problem)
 
 
 def _shadowing_aliases(raw: Table) -> Iterator[Finding]:

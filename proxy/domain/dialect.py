@@ -131,6 +131,9 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     prompt_cache_key: bool = False
     cache_marks: bool = False
     """Does `cache_control` on text parts mean anything there?"""
+    cache_marks_beyond_text: bool = False
+    """And on tools, on results of calls, on files and in what the assistant said? (Of results and
+    calls the mark stands on the message.)"""
     service_tier: bool = False
     geo: tuple[str, ...] = ()
     """Values of `inference_geo` that this deployment satisfies."""

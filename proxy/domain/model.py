@@ -1,6 +1,7 @@
 """What can be asked for: a model, where it runs, what it costs, what it can do."""
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
@@ -27,11 +28,37 @@ REFERENCE_RATES = Rates(input=3000, output=15000)
 """The flagship whose multiplier is 1, unless the operator says otherwise."""
 
 
+class BedrockTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """On what terms Bedrock's runtime serves one deployment; what is empty is not asked for."""
+
+    guardrail: str = ""
+    """Id or ARN of the guardrail that looks at questions and answers."""
+    guardrail_version: str = ""
+    """Its version, a number or `DRAFT`."""
+    guardrail_trace: Literal["", "enabled", "disabled", "enabled_full"] = ""
+    """What the guardrail found, for Amazon's log of invocations; clients never see it."""
+    service_tier: Literal["", "default", "priority", "flex", "reserved"] = ""
+    """How soon it is served, and at what price."""
+    latency: Literal["", "standard", "optimized"] = ""
+    """`optimized`: the faster hardware, where a model has it."""
+
+
+NO_TERMS = BedrockTerms()
+
+
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One place a model runs: the provider's name in the configuration, and its id there."""
 
     provider: str
     model: str
+    base_model: str = ""
+    """Which model it is, where its id there does not tell: an ARN, a name an operator gave it."""
+    bedrock: BedrockTerms = NO_TERMS
+
+    @property
+    def known_as(self) -> str:
+        """The id that tells what the model can do."""
+        return self.base_model or self.model
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

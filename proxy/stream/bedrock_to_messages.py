@@ -3,8 +3,9 @@
 Each frame of the event stream holds one of Claude's own events in base64. They are put into the
 framing of server-sent events and go through the same `passthrough.py` as Anthropic's. Owns what is
 Amazon's: frames, exceptions between them, the measures it adds to the last event, and that the
-model's usage is told even where only those measures have it (traps 42 to 44). There are no pings
-on this wire: the relay's own fill in.
+model's usage is told even where only those measures have it (traps 42 to 44), and that an answer
+which a guardrail has taken away is told as a refusal. There are no pings on this wire: the relay's
+own fill in.
 """
 
 from collections.abc import Callable
@@ -27,21 +28,24 @@ from proxy.wire.bedrock_chunk import (
     read_stop,
     read_type,
 )
+from proxy.wire.bedrock_extras import PREFIX, part, refused
 from proxy.wire.events import MESSAGE_STOP
 from proxy.wire.eventstream import Frame, FrameReader, Headers
 
 _DELTA: Final = b'{"type":"content_block_delta"'
 _DELTA_OPENING: Final = PLAIN + b"data: "
+_STOP_TYPE: Final = b'"message_stop"'
 
 
 class BedrockMessages(Passthrough):
     """One streamed reply; implements `stream/pipe.Pipe`."""
 
-    __slots__ = ("_call", "_chunk_headers", "_delta", "_frames")
+    __slots__ = ("_call", "_chunk_headers", "_delta", "_frames", "_guarded", "_intervened")
 
     is_binary: ClassVar[bool] = True
 
-    def __init__(self, call: Call, event_bytes_max: int) -> None:
+    def __init__(self, call: Call, event_bytes_max: int, *, guarded: bool = False) -> None:
+        """`guarded`: a guardrail looks on, and may say so in any event."""
         super().__init__(
             msgspec.json.encode(call.model.id), call.arrival.request_id, event_bytes_max
         )
@@ -52,6 +56,8 @@ class BedrockMessages(Passthrough):
         """Those of the frames that hold events: the reader gives the same object for the same."""
         self._delta = b""
         """The last `message_delta`, held until it is known whether its usage is whole."""
+        self._guarded = guarded
+        self._intervened = False
 
     @property
     def passes_frames(self) -> bool:
@@ -117,6 +123,8 @@ class BedrockMessages(Passthrough):
         event = plain_event(frame.payload)
         if event is None or not event.startswith(_DELTA) or b"\n" in event or b"\r" in event:
             return None
+        if self._guarded and PREFIX in event:
+            return None
         self.passed_events += 1
         self.passed_bytes += len(_DELTA_OPENING) + len(event) + 2
         return b"%b%b\n\n" % (_DELTA_OPENING, event)
@@ -148,6 +156,8 @@ class BedrockMessages(Passthrough):
                 event = msgspec.json.format(event, indent=-1)
             except UNREADABLE:
                 return self.fail(unreadable("an event of it is no JSON"))
+        if (self._guarded or not event.startswith(_DELTA)) and PREFIX in event:
+            event = self._claudes(event)
         if event.startswith(_DELTA):
             return self._taken_delta() + super().feed(b"%b%b\n\n" % (_DELTA_OPENING, event))
         try:
@@ -163,12 +173,24 @@ class BedrockMessages(Passthrough):
             return self._hear_stop(event)
         return self._taken_delta() + super().feed(_framed(kind, event))
 
+    def _claudes(self, event: bytes) -> bytes:
+        """The event without what is Amazon's, but for the measures behind the end."""
+        try:
+            fields = read_fields(event)
+            kept, intervened = part(fields)
+        except UNREADABLE:
+            return event  # whoever reads it next says so
+        self._intervened = self._intervened or intervened
+        return event if bytes(fields.get("type", b"")) == _STOP_TYPE else msgspec.json.encode(kept)
+
     def _hear_stop(self, event: bytes) -> bytes:
         """The end; Amazon's measures go no further, but for what nobody else has told."""
         try:
             measures = read_stop(event).measures
         except UNREADABLE:
             measures = None
+        if self._intervened and self._delta:
+            self._delta = _as_refusal(self._delta)
         if measures is not None and self._delta:
             self._delta = self._with_measures(self._delta, measures)
         return self._taken_delta() + super().feed(MESSAGE_STOP)
@@ -207,6 +229,16 @@ class BedrockMessages(Passthrough):
     def _taken_delta(self) -> bytes:
         delta, self._delta = self._delta, b""
         return super().feed(_framed("message_delta", delta)) if delta else b""
+
+
+def _as_refusal(delta: bytes) -> bytes:
+    """`message_delta` of an answer that a guardrail took away."""
+    try:
+        fields = read_fields(delta)
+        ended = refused(read_fields(fields.get("delta", b"{}")))
+    except UNREADABLE:
+        return delta
+    return msgspec.json.encode(fields | {"delta": msgspec.Raw(msgspec.json.encode(ended))})
 
 
 def _framed(kind: str, event: bytes) -> bytes:

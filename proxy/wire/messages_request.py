@@ -67,6 +67,7 @@ class Tool(msgspec.Struct, gc=False):
     strict: msgspec.Raw = ABSENT
     defer_loading: msgspec.Raw = ABSENT
     allowed_callers: list[str] | None = None
+    cache_control: msgspec.Raw = ABSENT
 
 
 class ToolChoice(msgspec.Struct, gc=False):

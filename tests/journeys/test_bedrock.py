@@ -127,7 +127,13 @@ async def test_a_message_is_answered_streamed_whole_and_counted(
         ),
         (HAIKU, ["/anthropic/v1/messages", "/anthropic/v1/messages/count_tokens"]),
         (KIMI, ["/v1/chat/completions"]),
-        (NOVA, ["/model/amazon.nova-pro-v1%3A0/converse-stream"]),
+        (
+            NOVA,
+            [
+                "/model/amazon.nova-pro-v1%3A0/converse-stream",
+                "/model/amazon.nova-pro-v1%3A0/count-tokens",
+            ],
+        ),
     ],
 )
 async def test_each_model_is_asked_where_it_is(
@@ -230,13 +236,14 @@ async def test_an_unknown_beta_is_left_out_once_it_was_refused(
     assert server.asked[-1].document()["anthropic_beta"] == ["context-1m-2025-08-07"]
 
 
+@pytest.mark.parametrize("name", [SONNET, NOVA])
 async def test_a_model_that_bedrock_does_not_count_is_estimated(
-    tmp_path: Path, server: Bedrock
+    tmp_path: Path, server: Bedrock, name: str
 ) -> None:
     server.counts = False
     async with gateway(tmp_path, server) as gw:
         for _ in range(2):
-            counted = await gw.post(ask(SONNET), COUNT)
+            counted = await gw.post(ask(name), COUNT)
             assert counted.status == 200
             assert json.loads(counted.body)["input_tokens"] > 0
             assert counted.headers["x-hatz-count"] != "exact"

@@ -129,6 +129,11 @@ class Bedrock:
             raise invalid("messages: Field required")
         if asked.operation.startswith("converse"):
             return await self._converse(request, asked, document)
+        if asked.operation == "count-tokens" and not self.counts:
+            raise invalid("The provided model doesn't support counting tokens.")
+        if asked.operation == "count-tokens" and "anthropic_version" not in document:
+            check_converse({**document, "toolConfig": document.get("toolConfig", {})}, asked.model)
+            return await self._count(as_messages(document))
         self._check_signatures(document)
         streams = asked.operation == "invoke-with-response-stream"
         body = {
@@ -137,19 +142,16 @@ class Bedrock:
             "stream": streams,
         }
         if asked.operation == "count-tokens":
-            if not self.counts:
-                raise Refused(
-                    400,
-                    "ValidationException",
-                    "The provided model doesn't support counting tokens.",
-                )
-            counted = await self._demo("/v1/messages/count_tokens", body)
-            return web.json_response({"inputTokens": json.loads(counted)["input_tokens"]})
+            return await self._count(body)
         if streams:
             return await self._stream(request, body, self._chunk)
         reply = await self._demo("/v1/messages", body)
         self._note(json.loads(reply))
         return web.Response(body=reply, content_type="application/json")
+
+    async def _count(self, body: dict[str, Any]) -> web.Response:
+        counted = await self._demo("/v1/messages/count_tokens", body)
+        return web.json_response({"inputTokens": json.loads(counted)["input_tokens"]})
 
     async def _demo(self, path: str, body: dict[str, Any]) -> bytes:
         async with self._session.post(
@@ -174,7 +176,7 @@ class Bedrock:
     async def _converse(
         self, request: web.Request, asked: Asked, document: dict[str, Any]
     ) -> web.StreamResponse:
-        check_converse(document)
+        check_converse(document, asked.model)
         body = as_messages(document)
         if asked.operation == "converse-stream":
             return await self._stream(request, {**body, "stream": True}, Retold().frames)

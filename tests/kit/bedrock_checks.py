@@ -193,21 +193,69 @@ def read_runtime(asked: Asked) -> dict[str, Any]:
     if asked.headers.get("content-type") != "application/json":
         raise Refused(415, "UnsupportedMediaTypeException", "")
     document: dict[str, Any] = json.loads(asked.body)
-    if asked.operation in ("invoke", "invoke-with-response-stream"):
+    invokes = asked.operation in ("invoke", "invoke-with-response-stream")
+    # The body of InvokeModel is one blob; its model's own rules hold inside it.
+    check_shape(asked, {"body": asked.body} if invokes else document)
+    if invokes:
         check_claude(document)
-        return document
-    shape = OPERATIONS[asked.operation].input_shape
-    given = {**document, "modelId": asked.model}
-    report = ParamValidator().validate(_with_blobs(given), shape)
-    if report.has_errors():
-        raise invalid(report.generate_report())
     if asked.operation == "count-tokens":
         if re.match(r"(us|eu|global|apac)\.", asked.model):
             raise invalid("The provided model identifier is invalid.")
+        if "converse" in document["input"]:
+            return dict(document["input"]["converse"])
         inner = json.loads(base64.b64decode(document["input"]["invokeModel"]["body"]))
         check_claude(inner)
         return dict(inner)
     return document
+
+
+def check_shape(asked: Asked, document: dict[str, Any]) -> None:
+    """Hold path, headers and body against the operation's shape in the service model: every member
+    there is one, of its type, with a value that it may have."""
+    shape = OPERATIONS[asked.operation].input_shape
+    given = {**document, "modelId": asked.model, **_in_headers(asked, shape)}
+    report = ParamValidator().validate(_with_blobs(given), shape)
+    if report.has_errors():
+        raise invalid(report.generate_report())
+    for complaint in _values(given, shape, "$"):
+        raise invalid(complaint)
+
+
+def _in_headers(asked: Asked, shape: Any) -> dict[str, str]:
+    """Members that travel as headers; one of Bedrock's that is no member is a mistake."""
+    members = {
+        member.serialization["name"].lower(): name
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    }
+    for name in asked.headers:
+        if name.startswith("x-amzn-") and name not in members:
+            raise invalid(f"{name} is no header of {asked.operation}")
+    return {
+        members[name]: value
+        for name, value in asked.headers.items()
+        if name in members and name.startswith("x-amzn-")
+    }
+
+
+def _values(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """What botocore does not look at: enumerations, patterns, lengths."""
+    if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
+        for name, inner in value.items():
+            yield from _values(inner, shape.members[name], f"{path}.{name}")
+        if shape.is_tagged_union and len(value) != 1:
+            yield f"{path}: one of {list(shape.members)}, not {list(value)}"
+    elif shape.type_name == "list":
+        for number, inner in enumerate(value):
+            yield from _values(inner, shape.member, f"{path}.{number}")
+    elif shape.type_name == "string":
+        if shape.enum and value not in shape.enum:
+            yield f"{path}: {value} is none of {shape.enum}"
+        pattern = shape.metadata.get("pattern")
+        if pattern and re.fullmatch(pattern, value) is None:
+            yield f"{path}: {value!r} does not match {pattern}"
+        if not shape.metadata.get("min", 0) <= len(value) <= shape.metadata.get("max", 1 << 62):
+            yield f"{path}: a text of {len(value)} characters"
 
 
 def _with_blobs(value: Any) -> Any:

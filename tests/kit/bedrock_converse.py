@@ -6,15 +6,16 @@ import json
 import re
 from typing import Any
 
-from tests.kit.bedrock_checks import invalid
+from tests.kit.bedrock_checks import Refused, invalid
 from tests.kit.event_stream import event
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9 ()\[\]-]{1,200}")
 
 
-def check_converse(body: dict[str, Any]) -> None:
+def check_converse(body: dict[str, Any], model: str = "amazon.nova-pro-v1:0") -> None:
     """Refuse what Converse refuses."""
+    _check_checkpoints(body, model)
     waiting: set[str] = set()
     before = "assistant"
     has_calls = False
@@ -43,6 +44,61 @@ def check_converse(body: dict[str, Any]) -> None:
         raise invalid("A conversation must start with a user message")
 
 
+def _check_checkpoints(body: dict[str, Any], model: str) -> None:
+    """Who takes them where, as users of live endpoints report it."""
+    tools = body.get("toolConfig", {}).get("tools", [])
+    system = body.get("system", [])
+    contents = [message["content"] for message in body["messages"]]
+    points = [
+        block["cachePoint"]
+        for blocks in (tools, system, *contents)
+        for block in blocks
+        if "cachePoint" in block
+    ]
+    if not points:
+        return
+    if not re.search("claude|nova", model):
+        raise Refused(
+            403,
+            "AccessDeniedException",
+            "You invoked an unsupported model or your request did not allow prompt caching. See "
+            "the documentation for more information.",
+        )
+    if len(points) > 4:
+        raise invalid(f"A maximum of 4 cache points is allowed, found {len(points)}")
+    for place, blocks in (("toolConfig/tools", tools), ("system", system)):
+        _check_neighbours(blocks, place)
+    for number, blocks in enumerate(contents):
+        _check_neighbours(blocks, f"messages/{number}/content")
+    if "claude" not in model:
+        if any("ttl" in point for point in points):
+            raise invalid("ttl is not supported by this model")
+        _check_novas(tools, contents)
+
+
+def _check_novas(tools: list[dict[str, Any]], contents: list[list[dict[str, Any]]]) -> None:
+    for at, block in enumerate(tools):
+        if "cachePoint" in block:
+            raise _extraneous(f"toolConfig/tools/{at}")
+    for number, blocks in enumerate(contents):
+        for at in range(1, len(blocks)):
+            if "cachePoint" in blocks[at] and "toolResult" in blocks[at - 1]:
+                raise _extraneous(f"messages/{number}/content/{at}")
+
+
+def _check_neighbours(blocks: list[dict[str, Any]], place: str) -> None:
+    for at, block in enumerate(blocks):
+        if "cachePoint" in block and (at == 0 or "cachePoint" in blocks[at - 1]):
+            raise _extraneous(f"{place}/{at}")
+
+
+def _extraneous(place: str) -> Refused:
+    return invalid(
+        f"Malformed input request: #/{place}: extraneous key [cachePoint] is not permitted, please "
+        "reformat your input and try again."
+    )
+
+
 def _check_blocks(content: list[dict[str, Any]], place: str) -> None:
     for block in content:
         if "text" in block and not block["text"].strip():
@@ -63,12 +119,19 @@ def as_messages(body: dict[str, Any]) -> dict[str, Any]:
         "model": "claude-sonnet-4-5",
         "max_tokens": inference.get("maxTokens", 1000),
         "messages": [
-            {"role": message["role"], "content": [_block(block) for block in message["content"]]}
+            {
+                "role": message["role"],
+                "content": [
+                    _block(each) for each in message["content"] if "cachePoint" not in each
+                ],
+            }
             for message in body["messages"]
         ],
     }
     if body.get("system"):
-        asked["system"] = [{"type": "text", "text": each["text"]} for each in body["system"]]
+        asked["system"] = [
+            {"type": "text", "text": each["text"]} for each in body["system"] if "text" in each
+        ]
     config = body.get("toolConfig")
     if config:
         asked["tools"] = [
@@ -78,6 +141,7 @@ def as_messages(body: dict[str, Any]) -> dict[str, Any]:
                 "input_schema": tool["toolSpec"]["inputSchema"]["json"],
             }
             for tool in config["tools"]
+            if "toolSpec" in tool
         ]
         choice = config.get("toolChoice", {})
         if "any" in choice:

@@ -39,7 +39,9 @@ _MODEL = {
     "enabled": "May it be used? What an administrator switches later wins.",
     "rates": "Credits per million tokens: `input`, `output`, `cache_write_5m`, `cache_write_1h`,"
     " `cache_read`. Without them it is not enabled.",
-    "deployments": "Where it runs, in the order of trying: `provider`, its id there as `model`.",
+    "deployments": "Where it runs, in the order of trying: `provider`, its id there as `model`; "
+    "`base_model` where that id does not tell which model it is; `bedrock`, the terms it is served "
+    "on (`guardrail`, `guardrail_version`, `guardrail_trace`, `service_tier`, `latency`).",
 }
 
 

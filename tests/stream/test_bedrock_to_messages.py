@@ -295,3 +295,46 @@ def test_the_whole_is_a_sentence_of_the_grammar() -> None:
     pipe = pipe_of()
     out = b"".join(map(pipe.feed, aws.chunks_of(TEXT))) + pipe.finish()
     assert check_stream(out) == "message_stop"
+
+
+INTERVENED = {"amazon-bedrock-guardrailAction": "INTERVENED"}
+TRACE = {"amazon-bedrock-trace": {"guardrail": {"input": {"gr1": {}}}}}
+
+
+def guarded(at: int, more: dict[str, Any], *, guarded: bool = True) -> list[dict[str, Any]]:
+    """A stream whose event number `at` says something of a guardrail."""
+    events = [json.loads(inner(each + b"\n\n")) for each in SHORT.strip().split(b"\n\n")]
+    events[at] |= more
+    pipe = BedrockMessages(CALL, 1 << 20, guarded=guarded)
+    out = b"".join([pipe.feed(aws.chunk(each)) for each in events]) + pipe.finish()
+    assert check_stream(out) == "message_stop"
+    assert b"amazon-bedrock" not in out
+    told = events_of(out)
+    assert pipe.stop_reason == told[-2]["delta"]["stop_reason"]
+    return told
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3, -2, -1])
+def test_an_answer_that_a_guardrail_took_away_is_a_refusal_wherever_it_says_so(at: int) -> None:
+    told = guarded(at, INTERVENED | TRACE)
+    assert told[-2]["delta"] == {
+        "stop_reason": "refusal",
+        "stop_sequence": None,
+        "stop_details": {"type": "refusal", "category": None, "explanation": None},
+    }
+    assert [each["delta"]["text"] for each in told if each["type"] == "content_block_delta"] == [
+        "Hel",
+        "lo",
+    ]
+
+
+@pytest.mark.parametrize("at", [0, -2, -1])
+def test_a_guardrail_that_nobody_here_asked_for_is_noticed_where_events_are_read(at: int) -> None:
+    told = guarded(at, INTERVENED | TRACE, guarded=False)
+    assert told[-2]["delta"]["stop_reason"] == "refusal"
+
+
+@pytest.mark.parametrize("at", [0, 2, -1])
+def test_an_answer_that_a_guardrail_let_pass_ends_as_it_ended(at: int) -> None:
+    told = guarded(at, {"amazon-bedrock-guardrailAction": "NONE"} | TRACE)
+    assert told[-2]["delta"]["stop_reason"] == "end_turn"

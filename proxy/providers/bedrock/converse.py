@@ -8,15 +8,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from proxy.domain.call import Call
+from proxy.domain.call import COUNT, Call
 from proxy.domain.dialect import Dialect
 from proxy.domain.fault import Fault
-from proxy.providers.bedrock.converse_request import converse_request
+from proxy.providers.bedrock.account import EVENTS, JSON, Account, asked
+from proxy.providers.bedrock.checkpoints import Checkpoints
+from proxy.providers.bedrock.converse_request import converse_count, converse_request
+from proxy.providers.bedrock.counting import count_of, counting, counts_never
 from proxy.providers.bedrock.faults import bedrock_fault
-from proxy.providers.bedrock.surfaces import Deployment
-from proxy.providers.credential import Credential
+from proxy.providers.bedrock.surfaces import is_claude
 from proxy.providers.openai_chat.lessons import Lessons
-from proxy.providers.openai_chat.request import chat_request
+from proxy.providers.openai_chat.request import chat_request, counting_request
 from proxy.stream.broken import broken
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.converse_to_messages import ConverseMessages
@@ -25,7 +27,6 @@ from proxy.wire.body import Body
 from proxy.wire.converse import completion_of
 from proxy.wire.http import Piece
 from proxy.wire.seal import ThinkingSeal
-from proxy.wire.sigv4 import path_label
 
 _IN_CHAT_WORDS = (
     (b"toolConfig.toolChoice.any", b"tool_choice"),
@@ -35,42 +36,31 @@ _IN_CHAT_WORDS = (
     (b"inferenceConfig.topP", b"top_p"),
 )
 """What a refusal calls the fields of which we learn."""
+_NO_CACHE = b"did not allow prompt caching"
 
 
 class BedrockConverse:
-    """One deployment. Requests carry `api_key` (a Bedrock API key) or are signed by
-    `credential`."""
+    """One deployment."""
 
     translates = True
     cites = False
-    counts = False
 
-    def __init__(
-        self,
-        name: str,
-        deployment: Deployment,
-        *,
-        api_key: str,
-        credential: Credential | None,
-        dialect: Dialect,
-        seal: ThinkingSeal,
-        event_bytes_max: int,
-    ) -> None:
-        self.name = name
-        self.origin = deployment.origin
-        self.credential = credential
-        self._model = deployment.model
+    def __init__(self, account: Account, dialect: Dialect, seal: ThinkingSeal) -> None:
+        place = account.place
+        self.name = account.name
+        self.origin = place.origin
+        self.credential = account.credential
+        self.counts = bool(account.counted_as)
+        """Until it turns out that it does not."""
+        self._model = place.model
+        self._terms = place.terms
+        self._takes_hour = "claude" in place.known_as and is_claude(place.known_as, at_least=(4, 5))
         self._lessons = Lessons(dialect)
         self._seal = seal
-        self._event_bytes_max = event_bytes_max
-        secret = f"authorization: Bearer {api_key}\r\n" if api_key else ""
-        fixed = (
-            f" HTTP/1.1\r\nhost: {deployment.origin.authority}\r\n{secret}"
-            "content-type: application/json\r\naccept-encoding: identity\r\n"
-        )
-        place = f"POST {deployment.prefix}/model/{path_label(deployment.model)}"
-        self._whole_head = f"{place}/converse{fixed}".encode("latin-1")
-        self._stream_head = f"{place}/converse-stream{fixed}".encode("latin-1")
+        self._event_bytes_max = account.event_bytes_max
+        self._whole_head = account.head(place.model, "converse")
+        self._stream_head = account.head(place.model, "converse-stream")
+        self._count_head = account.head(account.counted_as, "count-tokens")
 
     def __repr__(self) -> str:
         return f"BedrockConverse({self.name!r}, {self._model!r})"
@@ -79,21 +69,18 @@ class BedrockConverse:
         """A Converse request, without what this deployment has refused before; `upstream_model` is
         the one this deployment was made for."""
         dialect = self._lessons.dialect(call.arrival.received_ms / 1000)
+        if call.arrival.errand is COUNT:
+            chat = counting_request(call, body, self._model, dialect, self._seal)
+            return asked(call, self._count_head, JSON, counting("converse", converse_count(chat)))
         made = chat_request(call, body, self._model, dialect, self._seal)
         call.expected = made.expected
         call.notes = made.notes
         call.dropped = made.dropped
-        written = converse_request(made.body)
-        head, accept = self._whole_head, b"application/json"
+        points = Checkpoints(hour=self._takes_hour, behind_results=dialect.cache_marks_beyond_text)
+        written = converse_request(made.body, points, self._terms)
         if call.streamed:
-            head, accept = self._stream_head, b"application/vnd.amazon.eventstream"
-        rest = b"accept: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
-            accept,
-            call.onward,
-            call.arrival.request_id.encode(),
-            len(written),
-        )
-        return [head + rest, written]
+            return asked(call, self._stream_head, EVENTS, written)
+        return asked(call, self._whole_head, JSON, written)
 
     def pipe(self, call: Call) -> ConverseMessages:
         """Frames in, Anthropic's events out."""
@@ -101,7 +88,9 @@ class BedrockConverse:
         return ConverseMessages(call, dialect, self._seal, self._event_bytes_max)
 
     def reply(self, call: Call, body: bytes) -> WholeReply:
-        """A whole reply as an Anthropic message."""
+        """A whole reply as an Anthropic message; a count as Anthropic says it."""
+        if call.arrival.errand is COUNT:
+            return count_of(body)
         dialect = self._lessons.dialect(call.arrival.received_ms / 1000)
         try:
             completion = completion_of(body)
@@ -113,12 +102,16 @@ class BedrockConverse:
         self, call: Call, status: int, headers: Mapping[bytes, bytes], body: bytes, now_s: float
     ) -> Fault:
         """Bedrock's refusal in Anthropic's words."""
+        if call.arrival.errand is COUNT and counts_never(status, headers, body):
+            self.counts = False  # it will not learn to: the next count is estimated at once
         return bedrock_fault(self.name, status, headers, body, call=call, now_s=now_s)
 
     def learn(self, status: int, body: bytes, now_s: float) -> str:
         """A field this deployment does not know is left out from now on."""
         for theirs, ours in _IN_CHAT_WORDS:
             body = body.replace(theirs, ours)
+        if status == 403 and _NO_CACHE in body:
+            status = 400  # it is the request that is refused, not we
         return self._lessons.learn(status, body, now_s)
 
     def learned(self, now_s: float) -> tuple[str, ...]:

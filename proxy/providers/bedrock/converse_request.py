@@ -2,23 +2,26 @@
 
 What a Messages request means to models of other vendors is worked out for chat completions
 (`openai_chat/request.py`); here its messages and tools only get the form that Converse wants: turns
-that alternate, all results of a turn together, calls and results as objects. Opaque values keep
-their bytes.
+that alternate, all results of a turn together, calls and results as objects, checkpoints of the
+cache as blocks of their own. Opaque values keep their bytes.
 """
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.model import NO_TERMS, BedrockTerms
+from proxy.providers.bedrock.checkpoints import Block, Checkpoints, thinned
 
 _NONE = msgspec.Raw()
 _DATA = re.compile(r"data:(?:image|application)/([a-z]+);base64,(.*)", re.DOTALL)
 _IMAGES = ("jpeg", "png", "gif", "webp")
+_SYSTEM = ("system", "developer")
+_NO_POINTS = Checkpoints()
 _FILE_NAME = re.compile(r"[^A-Za-z0-9 ()\[\]-]+")
-
-Block = dict[str, object]
 
 
 class _Function(msgspec.Struct):
@@ -35,6 +38,7 @@ class _Call(msgspec.Struct):
 
 class _Tool(msgspec.Struct):
     function: _Function
+    cache_control: msgspec.Raw = _NONE
 
 
 class _Url(msgspec.Struct):
@@ -51,6 +55,7 @@ class _Part(msgspec.Struct):
     text: str = ""
     image_url: _Url | None = None
     file: _File | None = None
+    cache_control: msgspec.Raw = _NONE
 
 
 class _Message(msgspec.Struct):
@@ -58,6 +63,7 @@ class _Message(msgspec.Struct):
     content: str | list[_Part] | None = None
     tool_calls: list[_Call] = []
     tool_call_id: str = ""
+    cache_control: msgspec.Raw = _NONE
 
 
 class _Named(msgspec.Struct):
@@ -76,16 +82,13 @@ class _Chat(msgspec.Struct):
 _read = msgspec.json.Decoder(_Chat).decode
 
 
-def converse_request(chat: bytes) -> bytes:
+def converse_request(
+    chat: bytes, points: Checkpoints = _NO_POINTS, terms: BedrockTerms = NO_TERMS
+) -> bytes:
     """The body of Converse and ConverseStream out of that of chat completions. Raises Fault 400 for
     a file that Converse does not take."""
     asked = _read(chat)
-    system = [message for message in asked.messages if message.role in ("system", "developer")]
-    body: dict[str, object] = {}
-    words = [{"text": text} for message in system if (text := _text(message)).strip()]
-    if words:
-        body["system"] = words
-    body["messages"] = list(_turns([each for each in asked.messages if each not in system]))
+    body = _prompt(asked, points)
     inference: dict[str, object] = {"maxTokens": asked.max_tokens} if asked.max_tokens else {}
     if asked.temperature:
         inference["temperature"] = asked.temperature
@@ -93,13 +96,76 @@ def converse_request(chat: bytes) -> bytes:
         inference["topP"] = asked.top_p
     if inference:
         body["inferenceConfig"] = inference
-    tools = [_tool(each.function) for each in asked.tools] or _tools_of(asked.messages)
+    return msgspec.json.encode(body | on_terms(terms))
+
+
+def converse_count(chat: bytes) -> dict[str, object]:
+    """What CountTokens takes of it: no wishes, and nothing for the cache."""
+    body = _prompt(_read(chat), _NO_POINTS)
+    for blocks in _places(body):
+        blocks[:] = [block for block in blocks if "cachePoint" not in block]
+    return body
+
+
+def _prompt(asked: _Chat, points: Checkpoints) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    system = [message for message in asked.messages if message.role in _SYSTEM]
+    words = [block for message in system for block in _words(message, points)]
+    if words:
+        body["system"] = words
+    spoken = [message for message in asked.messages if message.role not in _SYSTEM]
+    body["messages"] = list(_turns(spoken, points))
+    tools = [
+        block
+        for each in asked.tools
+        for block in (_tool(each.function), *points.behind(each.cache_control))
+    ]
+    tools = tools or _tools_of(asked.messages)
     if tools:
         body["toolConfig"] = {"tools": tools, **_choice(asked.tool_choice)}
-    return msgspec.json.encode(body)
+    thinned(_places(body))
+    return body
 
 
-def _turns(messages: list[_Message]) -> Iterator[dict[str, object]]:
+def _places(body: dict[str, Any]) -> list[list[Block]]:
+    """The lists that may hold checkpoints, in the order of the prompt."""
+    return [
+        body.get("toolConfig", {}).get("tools", []),
+        body.get("system", []),
+        *[message["content"] for message in body["messages"]],
+    ]
+
+
+def on_terms(terms: BedrockTerms) -> dict[str, object]:
+    """The fields of the body that ask for them."""
+    body: dict[str, object] = {}
+    if terms.guardrail:
+        body["guardrailConfig"] = {
+            "guardrailIdentifier": terms.guardrail,
+            "guardrailVersion": terms.guardrail_version,
+            **({"trace": terms.guardrail_trace} if terms.guardrail_trace else {}),
+        }
+    if terms.latency:
+        body["performanceConfig"] = {"latency": terms.latency}
+    if terms.service_tier:
+        body["serviceTier"] = {"type": terms.service_tier}
+    return body
+
+
+def _words(message: _Message, points: Checkpoints) -> Iterator[Block]:
+    """The system's. One text, but where checkpoints stand between its parts."""
+    parts = message.content if isinstance(message.content, list) else []
+    if not any(part.cache_control for part in parts):
+        if (text := _text(message)).strip():
+            yield {"text": text}
+        return
+    for part in parts:
+        if part.text.strip():
+            yield {"text": part.text}
+            yield from points.behind(part.cache_control)
+
+
+def _turns(messages: list[_Message], points: Checkpoints) -> Iterator[dict[str, object]]:
     """Neighbours of one role together, the user first."""
     role, content = "user", list[Block]()
     for message in messages:
@@ -107,7 +173,8 @@ def _turns(messages: list[_Message]) -> Iterator[dict[str, object]]:
         if speaker != role:
             yield {"role": role, "content": content or _nothing()}
             role, content = speaker, []
-        content += _blocks(message)
+        content += _blocks(message, points)
+        content += points.behind(message.cache_control)
     if content or role == "user":
         yield {"role": role, "content": content or _nothing()}
 
@@ -117,7 +184,7 @@ def _nothing() -> list[Block]:
     return [{"text": "."}]
 
 
-def _blocks(message: _Message) -> Iterator[Block]:
+def _blocks(message: _Message, points: Checkpoints) -> Iterator[Block]:
     if message.role == "tool":
         text = _text(message)
         status = "error" if text[:6].lower() == "error:" else "success"
@@ -128,18 +195,21 @@ def _blocks(message: _Message) -> Iterator[Block]:
                 "content": [{"text": text if text.strip() else " "}],
             }
         }
+        if points.behind_results and isinstance(message.content, list):
+            for part in message.content:
+                yield from points.behind(part.cache_control)
         return
     if isinstance(message.content, str):
         if message.content.strip():
             yield {"text": message.content}
     else:
-        yield from _parts(message.content or [])
+        yield from _parts(message.content or [], points)
     for call in message.tool_calls:
         given = msgspec.Raw(call.function.arguments.encode() or b"{}")
         yield {"toolUse": {"toolUseId": call.id, "name": call.function.name, "input": given}}
 
 
-def _parts(parts: list[_Part]) -> Iterator[Block]:
+def _parts(parts: list[_Part], points: Checkpoints) -> Iterator[Block]:
     has_words = False
     has_file = False
     for number, part in enumerate(parts):
@@ -155,6 +225,7 @@ def _parts(parts: list[_Part]) -> Iterator[Block]:
             # Two of one name are refused.
             source = _source(part.file.file_data, ("pdf",))
             yield {"document": {**source, "name": f"{shown} {number}"}}
+        yield from points.behind(part.cache_control)
     if has_file and not has_words:
         yield from _nothing()
 

@@ -16,6 +16,10 @@ CONVERSE = Row(
         reasoning_replay="never",
     ),
     (
+        # Checkpoints of the prompt's cache: others refuse them (litellm #39210). Nova takes them
+        # behind texts only, neither among tools nor behind results (hermes-agent #97327).
+        (r"nova", {"cache_marks": True}),
+        (r"claude", {"cache_marks": True, "cache_marks_beyond_text": True}),
         (
             r"kimi",
             {

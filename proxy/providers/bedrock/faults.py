@@ -1,16 +1,18 @@
 """A refusal of Bedrock's: status, headers and body in, a Fault out (translation.md 7.2)."""
 
+import re
 from collections.abc import Mapping
 
 from proxy.domain.call import COUNT, Call
 from proxy.domain.fault import Fault, Kind, Source
+from proxy.providers.bedrock.counting import counts_never
 from proxy.providers.openai_chat.faults import PATIENCE_S
 from proxy.wire.aws_fault import exception_name, read_aws_fault
 from proxy.wire.retry_after import wait_of
 
 _WAITING = (Kind.RATE_LIMITED, Kind.OVERLOADED)
-NO_COUNT = "support counting tokens"
-"""Of a model that CountTokens does not take, which is most of them (trap 46)."""
+_WRONG_GUARDRAIL = re.compile(r"guardrail (?:identifier|version).{0,80}(?:not exist|invalid)", re.I)
+"""What the operator has set, and no client can mend."""
 
 
 def bedrock_fault(
@@ -27,12 +29,21 @@ def bedrock_fault(
     name = exception_name(headers.get(b"x-amzn-errortype", b""))
     fault = read_aws_fault(name, body, status=status, call=call)
     fault.detail = f"provider {provider} {fault.detail}"
-    if call.arrival.errand is COUNT and fault.status == 400 and NO_COUNT in fault.message:
+    if call.arrival.errand is COUNT and counts_never(status, headers, body):
         # The request is right: an estimate may stand for what is not counted here.
         return Fault(
             Kind.UPSTREAM_BROKEN,
             "The model provider does not count tokens for this model.",
             detail=fault.detail,
+            source=Source.UPSTREAM,
+            retry=False,
+        )
+    if status == 400 and _WRONG_GUARDRAIL.search(fault.message) is not None:
+        return Fault(
+            Kind.UPSTREAM_BROKEN,
+            "The guardrail that the gateway asks this model for is not to be had.",
+            hint="Please tell the gateway's operator.",
+            detail=f"{fault.detail}: {fault.message[:300]}",
             source=Source.UPSTREAM,
             retry=False,
         )

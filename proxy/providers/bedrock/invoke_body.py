@@ -19,6 +19,7 @@ from proxy.providers.bedrock.betas import (
     SEARCH_RESULTS,
     betas_for_bedrock,
 )
+from proxy.providers.bedrock.counting import counting
 from proxy.providers.bedrock.invoke_blocks import edited_blocks, edited_messages
 from proxy.providers.bedrock.invoke_tools import edited_tools
 from proxy.providers.bedrock.surfaces import claude_version, is_claude
@@ -107,9 +108,7 @@ def counting_body(written: bytes) -> bytes:
     """The body of CountTokens around one of InvokeModel, which must ask for some output."""
     fields = _read_fields(written)
     fields.setdefault("max_tokens", msgspec.Raw(b"1"))
-    inner = msgspec.json.encode(fields)
-    # bytes are base64 in msgspec's JSON as in Amazon's.
-    return msgspec.json.encode({"input": {"invokeModel": {"body": inner}}})
+    return counting("invokeModel", {"body": msgspec.json.encode(fields)})
 
 
 def _put_output_config(fields: _Fields, theirs: _Fields, model: str, betas: list[str]) -> None:

@@ -14,10 +14,9 @@ from proxy.domain.call import Call
 from proxy.domain.fault import Fault
 from proxy.providers.anthropic import anthropic_fault
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
+from proxy.providers.bedrock.account import Account
 from proxy.providers.bedrock.faults import bedrock_fault
-from proxy.providers.bedrock.surfaces import Deployment
 from proxy.providers.compat_lessons import CompatLessons, without_betas, without_fields
-from proxy.providers.credential import Credential
 from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
 from proxy.stream.pipe import WholeReply
@@ -31,34 +30,25 @@ _KNOWN_OVERFLOW = re.compile(r"prompt is too long|exceed context limit", re.IGNO
 
 
 class BedrockMantle:
-    """One deployment of Claude. Requests carry `api_key` (a Bedrock API key) or are signed by
-    `credential`."""
+    """One deployment of Claude."""
 
     counts = True
     cites = True
     translates = True
     """It has no search of its own."""
 
-    def __init__(
-        self,
-        name: str,
-        deployment: Deployment,
-        *,
-        api_key: str,
-        credential: Credential | None,
-        event_bytes_max: int,
-        without_searches: Callable[[Call, Body], Body],
-    ) -> None:
+    def __init__(self, account: Account, without_searches: Callable[[Call, Body], Body]) -> None:
         """`without_searches` as for `providers/anthropic.py`."""
-        self.name = name
-        self.origin = deployment.origin
-        self.credential = credential
-        self._event_bytes_max = event_bytes_max
+        place, key = account.place, account.api_key
+        self.name = account.name
+        self.origin = place.origin
+        self.credential = account.credential
+        self._event_bytes_max = account.event_bytes_max
         self._without_searches = without_searches
         self._lessons = CompatLessons()
-        prefix = deployment.prefix.removesuffix("/anthropic") + "/anthropic"
-        bearer = ("authorization", f"Bearer {api_key}") if api_key else None
-        self._writer = RequestWriter(deployment.origin, prefix, bearer, forwards_query=False)
+        prefix = place.prefix.removesuffix("/anthropic") + "/anthropic"
+        bearer = ("authorization", f"Bearer {key}") if key else None
+        self._writer = RequestWriter(place.origin, prefix, bearer, forwards_query=False)
 
     def __repr__(self) -> str:
         return f"BedrockMantle({self.name!r}, {self.origin.authority!r})"

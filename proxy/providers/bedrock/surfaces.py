@@ -3,6 +3,9 @@
 `mantle` is the newer endpoint: Anthropic's own Messages API for Claude, chat completions for the
 others. The runtime has InvokeModel, which takes each vendor's body, and Converse, which is one body
 for all. The less is translated the better: Converse is asked last.
+
+An id may not tell which model it is (the ARN of an application inference profile, of provisioned
+throughput): the operator says it (`base_model`), and all that depends on the model goes by that.
 """
 
 import re
@@ -10,6 +13,7 @@ from enum import Enum
 
 import msgspec
 
+from proxy.domain.model import NO_TERMS, BedrockTerms
 from proxy.wire.http import Origin, split_base_url
 
 
@@ -34,26 +38,48 @@ _ON_MANTLE = ("moonshotai", "moonshot", "openai", "qwen", "deepseek")
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """Where one model of Bedrock's is asked: `model` is its id there, `region` that of the
-    signature, which is always the host's (trap 48)."""
+    """Where one model of Bedrock's is asked, and on what terms: `model` is its id there, `known_as`
+    the id that tells what it can do, `region` that of the signature, which is always the host's
+    (trap 48)."""
 
     surface: Surface
     model: str
+    known_as: str
     region: str
     service: str
     origin: Origin
     prefix: str
+    terms: BedrockTerms
 
 
 def deployment_of(
-    model: str, *, asked: str, region: str, base_url: str, signing_service: str
+    model: str,
+    *,
+    asked: str,
+    region: str,
+    base_url: str,
+    signing_service: str,
+    base_model: str = "",
+    terms: BedrockTerms = NO_TERMS,
 ) -> Deployment:
     """`asked` is the surface an operator wants: `mantle`, `invoke`, `converse`, or empty for what
-    the id tells; `base_url` and `signing_service` override the usual ones. Raises ValueError for
-    an id that is none."""
-    if not model.isascii() or re.search(r"[\s\x00-\x1f]", model) or set(model) <= {"."}:
-        raise ValueError(f"{model!r} is no id of a model of Bedrock's")
-    surface = _surface(model, asked)
+    the ids tell; `base_url` and `signing_service` override the usual ones; `base_model` is which
+    model it is where `model` does not tell. Raises ValueError for an id that is none, and for terms
+    that cannot be kept."""
+    for id in (model, base_model):
+        if not id.isascii() or re.search(r"[\s\x00-\x1f]", id) or (id and set(id) <= {"."}):
+            raise ValueError(f"{id!r} is no id of a model of Bedrock's")
+    if not model:
+        raise ValueError("an empty id is no id of a model of Bedrock's")
+    if bool(terms.guardrail) != bool(terms.guardrail_version):
+        raise ValueError("`guardrail` and `guardrail_version` are given together, or neither is")
+    known_as = base_model or model
+    surface = _surface(model, known_as, asked, on_runtime=terms != NO_TERMS)
+    if surface in MANTLE and terms != NO_TERMS:
+        # What was asked for must not be left out in silence, least of all a guardrail.
+        raise ValueError(
+            "mantle has no guardrails, tiers or latencies; leave out `surface`, or the terms"
+        )
     arn = _ARN.fullmatch(model)
     if arn is not None and not base_url and arn[1]:
         region = arn[1]  # a profile is known in its own region only
@@ -65,7 +91,14 @@ def deployment_of(
         url = base_url or f"https://bedrock-runtime.{region}.amazonaws.com{china}"
         service = RUNTIME_SERVICE
     origin, prefix = split_base_url(url)
-    return Deployment(surface, _id_on(surface, model), region, service, origin, prefix)
+    return Deployment(
+        surface, _id_on(surface, model), known_as, region, service, origin, prefix, terms
+    )
+
+
+def tells_itself(model: str) -> bool:
+    """Does the id say which model it is?"""
+    return bool(base_id(model))
 
 
 def claude_version(model: str) -> tuple[int, int] | None:
@@ -91,16 +124,22 @@ def base_id(model: str) -> str:
     return _GEOGRAPHY.sub("", model, count=1)
 
 
-def _surface(model: str, asked: str) -> Surface:
-    base = base_id(model)
-    is_anthropic = base.startswith("anthropic.") or (not base and asked != "converse")
+def _surface(model: str, known_as: str, asked: str, *, on_runtime: bool) -> Surface:
+    base = base_id(known_as)
+    is_anthropic = "claude" in base or base.startswith("anthropic.")
+    is_anthropic = is_anthropic or (not base and asked != "converse")
     if asked == "mantle":
         return Surface.MESSAGES if is_anthropic else Surface.CHAT
     if asked == "invoke":
+        if not is_anthropic:
+            raise ValueError(
+                f"InvokeModel is spoken with Claude only, and {known_as} is none; "
+                'write surface = "converse", or leave it out'
+            )
         return Surface.INVOKE
     if asked == "converse":
         return Surface.CONVERSE
-    is_plain = base == model and _RUNTIME_VERSION.search(model) is None
+    is_plain = base == model and _RUNTIME_VERSION.search(model) is None and not on_runtime
     if is_anthropic:
         is_there = "claude-haiku-4-5" in base or is_claude(base, at_least=(4, 7))
         return Surface.MESSAGES if is_plain and is_there else Surface.INVOKE

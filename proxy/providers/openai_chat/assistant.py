@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from proxy.domain.dialect import Dialect
-from proxy.providers.openai_chat.blocks import user_parts
+from proxy.providers.openai_chat.blocks import mark_beyond_text, user_parts
 from proxy.providers.openai_chat.json_text import BLANK_LINE, as_string, escaped, is_blank, quoted
 from proxy.providers.openai_chat.parts import Text
 from proxy.providers.openai_chat.replay import Thoughts, note_thinking, write_thoughts
@@ -44,7 +44,16 @@ class ToolCall(msgspec.Struct, gc=False):
 class Turn:
     """What one assistant message will say; several in a row are one while nobody calls."""
 
-    __slots__ = ("_items", "_serving", "_upstream_ids", "calls", "number", "texts", "thoughts")
+    __slots__ = (
+        "_items",
+        "_mark",
+        "_serving",
+        "_upstream_ids",
+        "calls",
+        "number",
+        "texts",
+        "thoughts",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -54,6 +63,8 @@ class Turn:
         self.calls: list[ToolCall] = []
         self._serving: dict[str, str] = {}
         self._upstream_ids: set[str] = set()
+        self._mark = b""
+        """Of the last block that bears one."""
         self._items: list[msgspec.Raw] = []
         """Of the message that is being added, once they are needed as they stand."""
 
@@ -77,6 +88,7 @@ class Turn:
                     self._serving[named(block.id, f"{at}.id")] = named(block.name, f"{at}.name")
                 case _:
                     self._other(block, content, number, where, setting)
+            self._mark = mark_beyond_text(block, setting) or self._mark
 
     def _other(
         self, block: Block, content: msgspec.Raw, number: int, where: str, setting: Setting
@@ -146,6 +158,8 @@ class Turn:
             opening = b","
         if self.calls:
             pieces.append(b"]")
+        if self._mark:
+            pieces.append(b',"cache_control":' + self._mark)
         if last:
             pieces.append(_PREFILLED.get(setting.dialect.prefill, b""))
         pieces.append(b"}")

@@ -14,6 +14,7 @@ from proxy.providers.openai_chat.setting import Setting, unsupported
 from proxy.wire.messages_request import (
     Block,
     Source,
+    Tool,
     bad,
     is_null,
     is_text,
@@ -40,9 +41,9 @@ def user_parts(
         case "text":
             return _text(block, where, setting)
         case "image":
-            return [_image(block, where, setting, current)]
+            return _marked([_image(block, where, setting, current)], block, setting)
         case "document":
-            return _document(block, where, setting, current, depth)
+            return _marked(_document(block, where, setting, current, depth), block, setting)
         case "search_result":
             return [_search_result(block, where)]
         case "tool_reference":
@@ -69,11 +70,23 @@ def _text(block: Block, where: str, setting: Setting) -> list[Part]:
     return [Text(inside, mark_of(block, setting))]
 
 
-def mark_of(block: Block, setting: Setting) -> bytes:
+def mark_of(block: Block | Tool, setting: Setting) -> bytes:
     """The block's `cache_control`, where it means something (translation.md 10)."""
     if not setting.dialect.cache_marks or not block.cache_control or is_null(block.cache_control):
         return b""
     return bytes(block.cache_control)
+
+
+def mark_beyond_text(block: Block | Tool, setting: Setting) -> bytes:
+    """The same on what is not text."""
+    return mark_of(block, setting) if setting.dialect.cache_marks_beyond_text else b""
+
+
+def _marked(parts: list[Part], block: Block, setting: Setting) -> list[Part]:
+    mark = mark_beyond_text(block, setting)
+    if mark and parts:
+        parts[-1] = msgspec.structs.replace(parts[-1], mark=mark)
+    return parts
 
 
 def _left_out(what: str, kind: str, where: str, setting: Setting, current: bool) -> list[Part]:

@@ -179,6 +179,10 @@ _DEVELOPER = re.compile(
     rf"|\bdeveloper\b.{{0,40}}(?:not one of|\bis {_NOT}|not a valid role)",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_POINT_THERE = re.compile(r"extraneous key \[cachePoint\]")
+"""Bedrock's Converse, of models that take checkpoints of a cache behind some things only."""
+_NO_POINTS = re.compile(r"did not allow prompt caching", re.IGNORECASE)
+"""The same, of those that take none."""
 _SYSTEM_FIRST = re.compile(
     r"system message(?:s)? (?:must|should|can only) be (?:at the beginning|the first|first)",
     re.IGNORECASE,
@@ -208,6 +212,11 @@ def concessions_in_words(text: str, dialect: Dialect) -> Iterator[tuple[str, Cha
         yield "role", {"system_role": "system"}
     if _SYSTEM_FIRST.search(text) is not None:
         yield "system", {"mid_system": "fold"}
+    if _NO_POINTS.search(text) is not None:
+        yield "cache_control", {"cache_marks": False, "cache_marks_beyond_text": False}
+    if _NO_POINT_THERE.search(text) is not None:
+        fewer = "cache_marks_beyond_text" if dialect.cache_marks_beyond_text else "cache_marks"
+        yield "cache_control", {fewer: False}
     if (most := _OUTPUT_MAX.search(text)) is not None:
         tokens = int(most[1])
         is_less = not dialect.max_output_tokens or tokens < dialect.max_output_tokens

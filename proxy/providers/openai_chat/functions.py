@@ -8,8 +8,10 @@ import re
 
 import msgspec
 
+from proxy.providers.openai_chat.blocks import mark_beyond_text
 from proxy.providers.openai_chat.client_tools import description_and_schema
 from proxy.providers.openai_chat.json_text import escaped, plain, quoted
+from proxy.providers.openai_chat.parts import marked
 from proxy.providers.openai_chat.schema_subset import is_strict
 from proxy.providers.openai_chat.setting import Gathered, Setting
 from proxy.wire.messages_request import (
@@ -101,12 +103,14 @@ def _function(
     else:
         description, schema = built_in
     strict = is_true(tool.strict) and setting.dialect.strict_tools and is_strict(schema)
-    return b'{"type":"function","function":{"name":%b%b,"parameters":%b%b}}' % (
+    written = b'{"type":"function","function":{"name":%b%b,"parameters":%b%b}}' % (
         quoted(gathered.names.upstream(name)),
         b',"description":"%b"' % description if description else b"",
         schema,
         b',"strict":true' if strict else b"",
     )
+    mark = mark_beyond_text(tool, setting)
+    return marked(written, mark) if mark else written
 
 
 def _description(tool: Tool, number: int, name: str, setting: Setting, made: Tools) -> bytes:

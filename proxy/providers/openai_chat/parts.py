@@ -19,9 +19,10 @@ class Text(msgspec.Struct, gc=False):
 
 
 class Attached(msgspec.Struct, gc=False):
-    """An image or a file: a whole part in JSON."""
+    """An image or a file: a whole part in JSON. `mark` as for text."""
 
     part: bytes
+    mark: bytes = b""
 
 
 Part = Text | Attached
@@ -39,7 +40,7 @@ def write_content(parts: list[Part], joint: bytes = NEWLINE) -> list[bytes]:
     pieces = [b"["]
     for part in parts:
         if isinstance(part, Attached):
-            pieces.append(part.part)
+            pieces.append(part.part if not part.mark else marked(part.part, part.mark))
         elif part.mark:
             pieces.append(
                 b'{"type":"text","text":"%b","cache_control":%b}' % (part.inside, part.mark)
@@ -49,6 +50,11 @@ def write_content(parts: list[Part], joint: bytes = NEWLINE) -> list[bytes]:
         pieces.append(b",")
     pieces[-1] = b"]"
     return pieces
+
+
+def marked(value: bytes, mark: bytes) -> bytes:
+    """An object in JSON with the `cache_control` `mark`."""
+    return b'%b,"cache_control":%b}' % (value[:-1], mark)
 
 
 def is_text(parts: list[Part]) -> bool:

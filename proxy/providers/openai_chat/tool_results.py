@@ -7,8 +7,8 @@ all results (trap 28).
 
 import msgspec
 
-from proxy.providers.openai_chat.blocks import mark_of, raw_block, user_parts
-from proxy.providers.openai_chat.parts import Part, Text
+from proxy.providers.openai_chat.blocks import mark_beyond_text, mark_of, raw_block, user_parts
+from proxy.providers.openai_chat.parts import Attached, Part, Text
 from proxy.providers.openai_chat.setting import Setting
 from proxy.wire.messages_request import (
     Block,
@@ -70,9 +70,9 @@ def lift(parts: list[Part], number: int, before: int) -> tuple[list[Part], list[
             continue
         before += 1
         kind = b"image" if part.part.startswith(b'{"type":"image_url"') else b"document"
-        stay.append(Text(b"[%b %d attached below]" % (kind, before)))
+        stay.append(Text(b"[%b %d attached below]" % (kind, before), part.mark))
         lifted.append(Text(b"%b from tool result %d:" % (kind.capitalize(), number)))
-        lifted.append(part)
+        lifted.append(Attached(part.part))
     return stay, lifted
 
 
@@ -86,9 +86,7 @@ def _name_error(parts: list[Part]) -> None:
 
 
 def _mark(parts: list[Part], block: Block, setting: Setting) -> None:
-    """A mark on the result is one on its last text."""
+    """A mark on the result is one on its last part, where that may bear one."""
     mark = mark_of(block, setting)
-    if mark and parts:
-        last = parts[-1]
-        if isinstance(last, Text):
-            parts[-1] = Text(last.inside, mark)
+    if mark and parts and (isinstance(parts[-1], Text) or mark_beyond_text(block, setting)):
+        parts[-1] = msgspec.structs.replace(parts[-1], mark=mark)

@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.domain.dialect import Dialect
+from proxy.providers.bedrock.account import Account
 from proxy.providers.bedrock.converse import BedrockConverse
 from proxy.providers.bedrock.invoke import BedrockInvoke
 from proxy.providers.bedrock.mantle import BedrockMantle
@@ -24,25 +25,11 @@ def made(surface: str) -> Provider:
         base_url="",
         signing_service="",
     )
+    account = Account("aws", place, "k", None, 1 << 20)
     if surface == "converse":
-        return BedrockConverse(
-            "aws",
-            place,
-            api_key="k",
-            credential=None,
-            dialect=Dialect(),
-            seal=ThinkingSeal([b"secret"]),
-            event_bytes_max=1 << 20,
-        )
+        return BedrockConverse(account, Dialect(), ThinkingSeal([b"secret"]))
     kind = BedrockMantle if surface == "mantle" else BedrockInvoke
-    return kind(
-        "aws",
-        place,
-        api_key="k",
-        credential=None,
-        event_bytes_max=1 << 20,
-        without_searches=lambda _, body: body,
-    )
+    return kind(account, lambda _, body: body)
 
 
 @pytest.mark.parametrize("surface", ("mantle", "invoke", "converse"))
