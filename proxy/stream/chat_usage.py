@@ -11,6 +11,8 @@ _Count = int | float | None
 class _PromptDetails(msgspec.Struct):
     cached_tokens: _Count = None
     cache_write_tokens: _Count = None
+    cache_write_1h_tokens: _Count = None
+    """Of those, for an hour; only `wire/converse.py` says it."""
 
 
 class _OutputDetails(msgspec.Struct):
@@ -79,9 +81,11 @@ def merge(said: ChatUsage, usage: Usage) -> tuple[bool, bool]:
         cached = _cached(said)
         details = said.prompt_tokens_details
         written = 0 if details is None else _count(details.cache_write_tokens)
+        for_an_hour = 0 if details is None else _count(details.cache_write_1h_tokens)
         usage.input_tokens = max(0, prompt - cached - written)
         usage.cache_read_tokens = cached
-        usage.cache_write_5m_tokens = written
+        usage.cache_write_1h_tokens = min(for_an_hour, written)
+        usage.cache_write_5m_tokens = written - usage.cache_write_1h_tokens
     if output:
         usage.output_tokens = output
         usage.thinking_tokens = min(thinking, output)

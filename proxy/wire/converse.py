@@ -46,11 +46,17 @@ class _Delta(msgspec.Struct, rename="camel"):
     reasoning_content: _Reasoning | None = None
 
 
+class _CacheDetail(msgspec.Struct, rename="camel"):
+    ttl: str = ""
+    input_tokens: int = 0
+
+
 class _Usage(msgspec.Struct, rename="camel"):
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_input_tokens: int | None = None
     cache_write_input_tokens: int | None = None
+    cache_details: list[_CacheDetail] | None = None
 
 
 class _Event(msgspec.Struct, rename="camel"):
@@ -173,10 +179,12 @@ def _finish(reason: str) -> str:
 def _usage(usage: _Usage) -> dict[str, object]:
     """Converse counts what it took from the cache beside the input, chat servers within it."""
     read, written = usage.cache_read_input_tokens or 0, usage.cache_write_input_tokens or 0
+    hour = sum([part.input_tokens for part in usage.cache_details or () if part.ttl == "1h"])
+    details = {"cached_tokens": read, "cache_write_tokens": written, "cache_write_1h_tokens": hour}
     return {
         "prompt_tokens": usage.input_tokens + read + written,
         "completion_tokens": usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+        "prompt_tokens_details": details,
     }
 
 

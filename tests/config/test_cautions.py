@@ -172,3 +172,32 @@ def test_links_that_nobody_can_open_and_plain_passwords_are_said() -> None:
     assert "plain text" in said
     assert warnings(parse(plain.replace("mail.example", "localhost"), {})) == []
     assert warnings(parse(plain.replace("enabled = true\nhost", "enabled = false\nhost"), {})) == []
+
+
+AMAZON = """\
+[[providers]]
+name = "aws"
+wire = "bedrock"
+region = "eu-central-1"
+"""
+ARN = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1"
+
+
+def at_amazon(deployment: str) -> str:
+    _, models = GOOD.split("[[models]]")
+    old = 'provider = "anthropic", model = "m"'
+    return f"{AMAZON}[[models]]{models.replace(old, deployment)}"
+
+
+def test_an_arn_that_does_not_tell_which_model_it_is() -> None:
+    [text] = warnings(parse(at_amazon(f'provider = "aws", model = "{ARN}"'), {}))
+    assert "models.m: the ARN" in text and "set base_model" in text
+    told = f'provider = "aws", model = "{ARN}", base_model = "amazon.nova-pro-v1:0"'
+    assert warnings(parse(at_amazon(told), {})) == []
+
+
+def test_terms_of_bedrock_elsewhere() -> None:
+    place = 'provider = "anthropic", model = "m"'
+    terms = f'{place}, bedrock = {{ service_tier = "flex" }}'
+    [text] = warnings(parse(GOOD.replace(place, terms), {}))
+    assert "models.m: `bedrock` of a deployment is read for wire bedrock only" in text

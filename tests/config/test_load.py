@@ -112,6 +112,20 @@ def test_a_good_file_becomes_settings() -> None:
     assert settings.models[1].rates is None
 
 
+AMAZON = """\
+[[providers]]
+name = "a"
+wire = "bedrock"
+region = "eu-central-1"
+[[models]]
+id = "m"
+display_name = "M"
+developer = "D"
+released = 2026-01-01
+context_window = 1000
+max_output_tokens = 10
+rates = { input = 1, output = 1 }
+deployments = [ { provider = "a", """
 MODEL = """\
 [[models]]
 id = "m"
@@ -268,6 +282,37 @@ BAD = {
     "base_url missing": (
         PROVIDER.replace('base_url = "https://host"\n', ""),
         (1, "providers[0]", "`base_url` is missing: wire anthropic must be told"),
+    ),
+    "bedrock: no id of a model": (
+        AMAZON + 'model = "a b" } ]\n',
+        (13, "models[0].deployments[0].model", "no id of a model of Bedrock's"),
+    ),
+    "bedrock: half a guardrail": (
+        AMAZON + 'model = "amazon.nova-pro-v1:0", bedrock = { guardrail = "gr1" } } ]\n',
+        (13, "models[0].deployments[0].bedrock", "given together"),
+    ),
+    "bedrock: a guardrail that is none": (
+        AMAZON + 'model = "amazon.nova-pro-v1:0", bedrock = { guardrail = "x\\r\\ny", '
+        'guardrail_version = "1" } } ]\n',
+        (13, "models[0].deployments[0].bedrock.guardrail", "expected the id of a guardrail"),
+    ),
+    "bedrock: a version that is none": (
+        AMAZON + 'model = "amazon.nova-pro-v1:0", bedrock = { guardrail = "gr1", '
+        'guardrail_version = "1.2" } } ]\n',
+        (13, "models[0].deployments[0].bedrock.guardrail_version", "expected the number"),
+    ),
+    "bedrock: a tier nobody has": (
+        AMAZON + 'model = "amazon.nova-pro-v1:0", bedrock = { service_tier = "flexx" } } ]\n',
+        (13, "models[0].deployments[0].bedrock.service_tier", "did you mean `flex`"),
+    ),
+    "bedrock: a guardrail where there are none": (
+        AMAZON.replace("region", 'surface = "mantle"\nregion')
+        + 'model = "anthropic.claude-haiku-4-5", bedrock = { latency = "optimized" } } ]\n',
+        (14, "models[0].deployments[0].bedrock", "mantle has no guardrails"),
+    ),
+    "bedrock: InvokeModel for another than Claude": (
+        AMAZON.replace("region", 'surface = "invoke"\nregion') + 'model = "amazon.nova" } ]\n',
+        (14, "models[0].deployments[0].model", "with Claude only"),
     ),
     "vertex without a project": (
         '[[providers]]\nname = "g"\nwire = "vertex"\nregion = "global"\n',

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.kit import event_stream as aws
-from tests.kit.bedrock import API_KEY, Bedrock, bedrock, plays_frames, plays_refusal
+from tests.kit.bedrock import API_KEY, Bedrock, Play, bedrock, plays_frames, plays_refusal
 from tests.kit.grammar import check_stream
 from tests.kit.journey import COUNT, Gateway, Reply, ask
-from tests.kit.recorded import TEXT
+from tests.kit.recorded import TEXT, text_stream
 
 SONNET = "anthropic.claude-sonnet-4-5"
 PROFILE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -522,3 +523,304 @@ async def test_the_next_deployment_answers_where_one_has_no_credentials(
         reply = await gw.post(ask(SONNET))
         assert reply.status == 200, reply.body
         assert (await gw.row(reply.id)).provider == "bearer"
+
+
+# ------------------------------------------------------------------ the prompt's cache on Converse
+
+MARK = {"type": "ephemeral"}
+CACHED = {
+    "system": [{"type": "text", "text": "Long.", "cache_control": {**MARK, "ttl": "1h"}}],
+    "tools": [
+        {
+            "name": "t",
+            "description": "d",
+            "input_schema": {"type": "object"},
+            "cache_control": {**MARK, "ttl": "1h"},
+        }
+    ],
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": MARK}]}
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("known_as", "hour", "five_minutes"),
+    [("anthropic.claude-sonnet-4-5", 20, 10), ("amazon.nova-pro-v1:0", 0, 20)],
+)
+async def test_marks_of_the_cache_are_checkpoints_and_what_they_write_is_told(
+    tmp_path: Path, server: Bedrock, known_as: str, hour: int, five_minutes: int
+) -> None:
+    models = model("m", ("aws", known_as))
+    async with gateway(tmp_path, server, models=models, surface="converse") as gw:
+        for stream in (True, False):
+            reply = await gw.post(ask("m", stream=stream, **CACHED))
+            assert reply.status == 200, reply.body
+            told = (
+                [data["usage"] for name, data in reply.events if name == "message_delta"][-1]
+                if stream
+                else json.loads(reply.body)["usage"]
+            )
+            assert told["cache_read_input_tokens"] == 3
+            assert told["cache_creation_input_tokens"] == hour + five_minutes
+            assert told["cache_creation"] == {
+                "ephemeral_1h_input_tokens": hour,
+                "ephemeral_5m_input_tokens": five_minutes,
+            }
+            row = await gw.row(reply.id)
+            assert (
+                row.cache_read_tokens,
+                row.cache_write_5m_tokens,
+                row.cache_write_1h_tokens,
+            ) == (
+                3,
+                five_minutes,
+                hour,
+            )
+    assert not server.refused
+
+
+async def test_a_model_that_turns_out_to_cache_nothing_is_sent_no_checkpoints(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    # The operator says it is Claude, and it is something else.
+    place = f'{{ provider = "aws", model = "meta.llama3-v1:0", base_model = "{HAIKU}" }}'
+    models = model("m", ("aws", "x")).replace('{ provider = "aws", model = "x" }', place)
+    async with gateway(tmp_path, server, models=models, surface="converse") as gw:
+        for _ in range(2):
+            reply = await gw.post(ask("m", **CACHED))
+            assert reply.status == 200, reply.body
+        assert (await gw.row(reply.id)).attempts == 1
+    assert [one.name for one in server.refused] == ["AccessDeniedException"]
+    assert len(server.asked) == 3
+
+
+async def test_a_model_that_takes_fewer_checkpoints_teaches_where(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    place = f'{{ provider = "aws", model = "{NOVA}", base_model = "claude-3-7-sonnet" }}'
+    models = model("m", ("aws", "x")).replace('{ provider = "aws", model = "x" }', place)
+    async with gateway(tmp_path, server, models=models, surface="converse") as gw:
+        for _ in range(2):
+            reply = await gw.post(ask("m", **CACHED))
+            assert reply.status == 200, reply.body
+    assert ["toolConfig/tools/1" in one.message for one in server.refused] == [True]
+    body = server.asked[-1].document()
+    assert "cachePoint" in body["system"][1]
+    assert [list(each) for each in body["toolConfig"]["tools"]] == [["toolSpec"]]
+
+
+# ------------------------------------------------------------------ terms and names
+
+APPLICATION = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1b2c3"
+TERMS = (
+    'bedrock = { guardrail = "gr1", guardrail_version = "2", guardrail_trace = "enabled_full", '
+    'service_tier = "flex", latency = "optimized" }'
+)
+CANNED = "Sorry, the model cannot answer this question."
+
+
+def on_terms(id: str, there: str, base_model: str = "") -> str:
+    known = f', base_model = "{base_model}"' if base_model else ""
+    place = f'{{ provider = "aws", model = "{there}"{known}, {TERMS} }}'
+    return model(id, ("aws", "x")).replace('{ provider = "aws", model = "x" }', place)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_terms_of_a_deployment_are_asked_for_signed_and_by_their_names(
+    tmp_path: Path, server: Bedrock, stream: bool
+) -> None:
+    # Haiku would be on mantle, which has no guardrails: the terms lead to the runtime.
+    models = on_terms("claude", HAIKU) + on_terms("nova", NOVA)
+    async with gateway(tmp_path, server, models=models) as gw:
+        for name in ("claude", "nova"):
+            reply = await gw.post(ask(name, stream=stream))
+            assert reply.status == 200, reply.body
+            assert (await gw.post(ask(name), COUNT)).status == 200
+    assert not server.refused
+    invoked, _, conversed, counted = server.asked
+    assert {
+        name: value for name, value in invoked.headers.items() if name.startswith("x-amzn-bedrock")
+    } == {
+        "x-amzn-bedrock-guardrailidentifier": "gr1",
+        "x-amzn-bedrock-guardrailversion": "2",
+        "x-amzn-bedrock-trace": "ENABLED_FULL",
+        "x-amzn-bedrock-service-tier": "flex",
+        "x-amzn-bedrock-performanceconfig-latency": "optimized",
+    }
+    body = conversed.document()
+    assert body["guardrailConfig"] == {
+        "guardrailIdentifier": "gr1",
+        "guardrailVersion": "2",
+        "trace": "enabled_full",
+    }
+    assert body["serviceTier"] == {"type": "flex"}
+    assert body["performanceConfig"] == {"latency": "optimized"}
+    assert "guardrailConfig" not in str(counted.document())
+
+
+def _blocked_events() -> list[bytes]:
+    frames = aws.chunks_of(text_stream([CANNED]))
+    *most, _ = frames
+    return [
+        *most,
+        aws.chunk(
+            {
+                "type": "message_stop",
+                "amazon-bedrock-guardrailAction": "INTERVENED",
+                "amazon-bedrock-trace": {"guardrail": {"input": {"gr1": {}}}},
+                "amazon-bedrock-invocationMetrics": aws.METRICS,
+            }
+        ),
+    ]
+
+
+def _blocked_by_converse() -> list[bytes]:
+    told = [
+        ("messageStart", {"role": "assistant"}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": CANNED}}),
+        ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("messageStop", {"stopReason": "guardrail_intervened"}),
+        (
+            "metadata",
+            {
+                "usage": {"inputTokens": 9, "outputTokens": 4, "totalTokens": 13},
+                "metrics": {"latencyMs": 5},
+                "trace": {"guardrail": {"inputAssessment": {"gr1": {"topicPolicy": {}}}}},
+            },
+        ),
+    ]
+    return [aws.event(kind, json.dumps(payload).encode()) for kind, payload in told]
+
+
+def _whole(document: dict[str, object]) -> Play:
+    async def play(request: web.Request) -> web.StreamResponse:
+        return web.json_response(document)
+
+    return play
+
+
+@pytest.mark.parametrize("name", ["claude", "nova"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_a_guardrail_takes_away_is_a_refusal_in_the_guardrails_words(
+    tmp_path: Path, server: Bedrock, name: str, stream: bool
+) -> None:
+    content = [{"type": "text", "text": CANNED}]
+    usage = {"input_tokens": 9, "output_tokens": 4}
+    plays = {
+        ("claude", True): plays_frames(*_blocked_events()),
+        ("claude", False): _whole(
+            {
+                "id": "msg_bdrk_1",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude",
+                "content": content,
+                "stop_reason": "end_turn",
+                "stop_sequence": None,
+                "usage": usage,
+                "amazon-bedrock-guardrailAction": "INTERVENED",
+                "amazon-bedrock-trace": {"guardrail": {"input": {"gr1": {}}}},
+            }
+        ),
+        ("nova", True): plays_frames(*_blocked_by_converse()),
+        ("nova", False): _whole(
+            {
+                "output": {"message": {"role": "assistant", "content": [{"text": CANNED}]}},
+                "stopReason": "guardrail_intervened",
+                "usage": {"inputTokens": 9, "outputTokens": 4, "totalTokens": 13},
+                "metrics": {"latencyMs": 5},
+                "trace": {"guardrail": {"inputAssessment": {"gr1": {}}}},
+            }
+        ),
+    }
+    server.replies.append(plays[name, stream])
+    models = on_terms("claude", PROFILE) + on_terms("nova", NOVA)
+    async with gateway(tmp_path, server, models=models) as gw:
+        reply = await gw.post(ask(name, stream=stream))
+        assert reply.status == 200, reply.body
+        if stream:
+            assert text_of(reply) == CANNED
+            ended = [data["delta"] for at, data in reply.events if at == "message_delta"][-1]
+        else:
+            ended = json.loads(reply.body)
+            assert ended["content"][0]["text"] == CANNED
+        assert ended["stop_reason"] == "refusal"
+        assert ended["stop_details"]["type"] == "refusal"
+        assert b"gr1" not in reply.body, "the policy is the operator's business"
+        row = await gw.row(reply.id)
+        assert (row.outcome, row.stop_reason) == ("completed", "refusal")
+
+
+async def test_a_guardrail_that_is_not_there_is_the_operators_trouble(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    words = "The guardrail identifier or version provided in the request does not exist."
+    server.replies.append(plays_refusal(400, "ValidationException", words))
+    async with gateway(tmp_path, server, models=on_terms("claude", PROFILE)) as gw:
+        reply = await gw.post(ask("claude"))
+    assert (reply.status, reply.error["type"]) == (502, "api_error")
+    assert "operator" in reply.error["message"]
+    assert reply.headers["x-should-retry"] == "false"
+
+
+async def test_the_model_behind_an_arn_is_what_the_operator_says(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    models = on_terms("old", APPLICATION, "anthropic.claude-3-5-haiku-20241022-v1:0")
+    models += on_terms("new", APPLICATION, "eu.anthropic.claude-sonnet-4-6-v1:0")
+    models += on_terms("nova", APPLICATION, NOVA)
+    server.behind[APPLICATION] = NOVA
+    effort = {"output_config": {"effort": "low"}}
+    hour = {"system": [{"type": "text", "text": "Hi", "cache_control": {**MARK, "ttl": "1h"}}]}
+    async with gateway(tmp_path, server, models=models) as gw:
+        for name in ("old", "new", "nova"):
+            for errand in ("", COUNT):
+                reply = await gw.post(ask(name, **effort, **hour), *([errand] if errand else []))
+                assert reply.status == 200, reply.body
+    assert not server.refused
+    assert [asked.path.rpartition("/")[2] for asked in server.asked] == [
+        "invoke-with-response-stream",
+        "count-tokens",
+        "invoke-with-response-stream",
+        "count-tokens",
+        "converse-stream",
+        "count-tokens",
+    ]
+    assert [asked.model for asked in server.asked[1::2]] == [
+        "anthropic.claude-3-5-haiku-20241022-v1:0",
+        "anthropic.claude-sonnet-4-6-v1:0",
+        NOVA,
+    ]
+    assert {asked.model for asked in server.asked[::2]} == {APPLICATION}
+    old, new = (server.asked[at].document() for at in (0, 2))
+    assert "output_config" not in old
+    assert old["system"][0]["cache_control"] == MARK
+    assert new["output_config"] == {"effort": "low"}
+    assert new["system"][0]["cache_control"]["ttl"] == "1h"
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(403, "AccessDeniedException"), (404, "UnknownOperationException")],
+)
+async def test_where_counting_is_not_allowed_or_not_there_it_is_asked_for_once(
+    tmp_path: Path, server: Bedrock, status: int, name: str
+) -> None:
+    server.replies.append(plays_refusal(status, name, "not authorized: bedrock:CountTokens"))
+    async with gateway(tmp_path, server) as gw:
+        for _ in range(2):
+            counted = await gw.post(ask(NOVA), COUNT)
+            assert counted.status == 200
+            assert counted.headers["x-hatz-count"] != "exact"
+    assert len(server.asked) == 1
+
+
+async def test_a_count_in_a_bad_moment_is_estimated_and_asked_for_again(
+    tmp_path: Path, server: Bedrock
+) -> None:
+    server.replies.append(plays_refusal(429, "ThrottlingException", "slow down"))
+    async with gateway(tmp_path, server) as gw:
+        worths = [(await gw.post(ask(NOVA), COUNT)).headers["x-hatz-count"] for _ in range(2)]
+    assert worths[0] != "exact"
+    assert worths[1] == "exact"

@@ -43,6 +43,8 @@ class Bedrock:
         self.issues_nothing = False
         self.issues_after_s = 0.0
         self.counts = True
+        self.behind: dict[str, str] = {}
+        """Which model an ARN stands for."""
         self.signatures: set[str] = set()
         """Of all thinking it has given out."""
         self.port = 0
@@ -176,11 +178,12 @@ class Bedrock:
     async def _converse(
         self, request: web.Request, asked: Asked, document: dict[str, Any]
     ) -> web.StreamResponse:
-        check_converse(document, asked.model)
+        check_converse(document, self.behind.get(asked.model, asked.model))
         body = as_messages(document)
         if asked.operation == "converse-stream":
-            return await self._stream(request, {**body, "stream": True}, Retold().frames)
-        return web.json_response(whole_of(json.loads(await self._demo("/v1/messages", body))))
+            return await self._stream(request, {**body, "stream": True}, Retold(document).frames)
+        said = json.loads(await self._demo("/v1/messages", body))
+        return web.json_response(whole_of(said, document))
 
     def _chunk(self, event: dict[str, Any]) -> list[bytes]:
         if event["type"] == "ping":

@@ -49,12 +49,7 @@ def _check_checkpoints(body: dict[str, Any], model: str) -> None:
     tools = body.get("toolConfig", {}).get("tools", [])
     system = body.get("system", [])
     contents = [message["content"] for message in body["messages"]]
-    points = [
-        block["cachePoint"]
-        for blocks in (tools, system, *contents)
-        for block in blocks
-        if "cachePoint" in block
-    ]
+    points = points_of(body)
     if not points:
         return
     if not re.search("claude|nova", model):
@@ -184,7 +179,7 @@ def _file(kind: str, media_type: str, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def whole_of(message: dict[str, Any]) -> dict[str, Any]:
+def whole_of(message: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """A whole message as Converse says it."""
     content: list[dict[str, Any]] = []
     for block in message["content"]:
@@ -199,21 +194,41 @@ def whole_of(message: dict[str, Any]) -> dict[str, Any]:
     return {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": message["stop_reason"],
-        "usage": usage_of(message["usage"]),
+        "usage": usage_of(message["usage"], points_of(body)),
         "metrics": {"latencyMs": 5},
     }
 
 
-def usage_of(usage: dict[str, int]) -> dict[str, int]:
+def usage_of(usage: dict[str, int], points: list[dict[str, str]]) -> dict[str, Any]:
+    """Ten tokens are written for each checkpoint of the request."""
     told = {"inputTokens": usage["input_tokens"], "outputTokens": usage["output_tokens"]}
-    return {**told, "totalTokens": sum(told.values()), "cacheReadInputTokens": 3}
+    hours = sum(point.get("ttl") == "1h" for point in points)
+    written = [("1h", 10 * hours), ("5m", 10 * (len(points) - hours))]
+    return {
+        **told,
+        "totalTokens": sum(told.values()),
+        "cacheReadInputTokens": 3,
+        "cacheWriteInputTokens": 10 * len(points),
+        "cacheDetails": [{"ttl": ttl, "inputTokens": tokens} for ttl, tokens in written if tokens],
+    }
+
+
+def points_of(body: dict[str, Any]) -> list[dict[str, str]]:
+    """The checkpoints of a request, in the order of the prompt."""
+    places = (
+        body.get("toolConfig", {}).get("tools", []),
+        body.get("system", []),
+        *[message["content"] for message in body["messages"]],
+    )
+    return [block["cachePoint"] for blocks in places for block in blocks if "cachePoint" in block]
 
 
 class Retold:
     """Events of Anthropic's as those of ConverseStream; usage comes last, behind the stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: dict[str, Any]) -> None:
         self._usage: dict[str, int] = {}
+        self._points = points_of(body)
 
     def frames(self, said: dict[str, Any]) -> list[bytes]:
         """What an event comes to."""
@@ -238,7 +253,13 @@ class Retold:
                 self._usage |= said["usage"]
                 return [_event("messageStop", stopReason=said["delta"]["stop_reason"])]
             case "message_stop":
-                return [_event("metadata", usage=usage_of(self._usage), metrics={"latencyMs": 5})]
+                return [
+                    _event(
+                        "metadata",
+                        usage=usage_of(self._usage, self._points),
+                        metrics={"latencyMs": 5},
+                    )
+                ]
         return []
 
 

@@ -2,11 +2,14 @@
 
 import pytest
 
+from proxy.domain.model import NO_TERMS, BedrockTerms
 from proxy.providers.bedrock.surfaces import (
+    Deployment,
     Surface,
     base_id,
     claude_version,
     deployment_of,
+    tells_itself,
 )
 
 PROFILE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -14,8 +17,23 @@ ARN = f"arn:aws:bedrock:us-west-2:123456789012:inference-profile/{PROFILE}"
 APPLICATION = "arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/a1b2c3"
 
 
-def placed(model: str, asked: str = "", base_url: str = "", region: str = "eu-central-1"):
-    return deployment_of(model, asked=asked, region=region, base_url=base_url, signing_service="")
+def placed(
+    model: str,
+    asked: str = "",
+    base_url: str = "",
+    region: str = "eu-central-1",
+    base_model: str = "",
+    terms: BedrockTerms = NO_TERMS,
+) -> Deployment:
+    return deployment_of(
+        model,
+        asked=asked,
+        region=region,
+        base_url=base_url,
+        signing_service="",
+        base_model=base_model,
+        terms=terms,
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,3 +168,71 @@ def test_tokens_are_counted_by_the_id_without_geography(model: str, base: str) -
 )
 def test_the_version_of_claude(model: str, version: tuple[int, int] | None) -> None:
     assert claude_version(model) == version
+
+
+@pytest.mark.parametrize(
+    ("base_model", "surface"),
+    [
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", Surface.INVOKE),
+        ("eu.anthropic.claude-haiku-4-5", Surface.INVOKE),
+        ("claude-haiku-4-5", Surface.INVOKE),
+        ("amazon.nova-pro-v1:0", Surface.CONVERSE),
+        ("moonshotai.kimi-k2-thinking", Surface.CONVERSE),
+    ],
+)
+def test_the_operator_tells_where_the_id_does_not(base_model: str, surface: Surface) -> None:
+    place = placed(APPLICATION, base_model=base_model)
+    assert (place.surface, place.model, place.known_as) == (surface, APPLICATION, base_model)
+
+
+@pytest.mark.parametrize(
+    ("model", "tells"),
+    [
+        (PROFILE, True),
+        (ARN, True),
+        ("amazon.nova-pro-v1:0", True),
+        (APPLICATION, False),
+        ("arn:aws:bedrock:us-west-2:123456789012:provisioned-model/x1", False),
+        ("arn:aws:bedrock:us-west-2:123456789012:imported-model/x1", False),
+    ],
+)
+def test_which_ids_tell(model: str, tells: bool) -> None:
+    assert tells_itself(model) is tells
+
+
+@pytest.mark.parametrize(
+    ("terms", "surface"),
+    [
+        (BedrockTerms(guardrail="gr", guardrail_version="1"), Surface.INVOKE),
+        (BedrockTerms(service_tier="flex"), Surface.INVOKE),
+        (BedrockTerms(latency="optimized"), Surface.INVOKE),
+        (NO_TERMS, Surface.MESSAGES),
+    ],
+)
+def test_terms_lead_to_the_runtime_which_alone_has_them(
+    terms: BedrockTerms, surface: Surface
+) -> None:
+    assert placed("anthropic.claude-haiku-4-5", terms=terms).surface is surface
+    others = placed("moonshotai.kimi-k2-thinking", terms=terms).surface
+    assert others is (Surface.CHAT if terms == NO_TERMS else Surface.CONVERSE)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "terms", "words"),
+    [
+        ("anthropic.claude-haiku-4-5", "mantle", BedrockTerms(latency="standard"), "mantle has no"),
+        (PROFILE, "", BedrockTerms(guardrail="gr"), "given together"),
+        (PROFILE, "", BedrockTerms(guardrail_version="1"), "given together"),
+        ("amazon.nova-pro-v1:0", "invoke", NO_TERMS, "with Claude only"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(
+    model: str, asked: str, terms: BedrockTerms, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        placed(model, asked, terms=terms)
+
+
+def test_a_base_model_that_is_no_id_is_refused() -> None:
+    with pytest.raises(ValueError, match="no id"):
+        placed(APPLICATION, base_model="a b")
