@@ -76,6 +76,7 @@ def drive(client: str, gateway: Gateway, home: Path, *scenes: str) -> Seen:
         "GATEWAY_KEY_WRONG": gateway.key_wrong,
         "GATEWAY_KEY_MAPPED": gateway.key_mapped,
         "UPSTREAM_URL": gateway.upstream_url,
+        "CLIENTS_CLOUDS": ",".join(gateway.clouds),
     }
     driving = subprocess.Popen(
         [*command_of(client), *scenes],

@@ -126,6 +126,8 @@ class Gateway:
     log: Path
     vertex: VertexCloud | None = None
     """Google Cloud, and all it was asked."""
+    clouds: tuple[str, ...] = (CLAUDE_ON_VERTEX,)
+    """Models that run where every request is looked at, for the scenes of clouds."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ thinking comes back as it was given out.
 import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.clients.serving import (
     KEY_MAPPED,
     KEY_WRONG,
     KIMI,
+    MODEL,
     ROOT,
     UPSTREAM_KEY,
     Gateway,
@@ -30,12 +32,23 @@ from tests.kit.bedrock import Bedrock, bedrock
 HAIKU = "anthropic.claude-haiku-4-5"
 OPUS = "anthropic.claude-opus-5-5"
 GREETING = "Hello from the demo model!"
+NOVA = "amazon.nova-premier-v1:0"
+SURFACES = {
+    HAIKU: "/anthropic/v1/messages",
+    OPUS: "/model/eu.anthropic.claude-opus-5-5-v1%3A0/invoke-with-response-stream",
+    NOVA: "/model/amazon.nova-premier-v1%3A0/converse-stream",
+}
+"""A model on each, and where its streams are asked for. Kimi is on mantle's chat completions."""
 SCENES = {
     "python-new": (
         *("text", "stream_helper", "stream_raw", "asynchronous", "tool_round", "thinking"),
-        *("count_tokens", "search"),
+        *("count_tokens", "search", "cloud_text", "cloud_tool_round", "cloud_thinking"),
+        *("cloud_wide_request", "cloud_count_tokens"),
     ),
-    "claude-code": ("tool_round", "opus", "thinking", "product_id", "claude_search"),
+    "claude-code": (
+        *("tool_round", "opus", "thinking", "product_id", "claude_search"),
+        *[f"cloud_tools {model}" for model in SURFACES],
+    ),
 }
 NOWHERE = "http://127.0.0.1:9"
 """Where Google Cloud is not: nothing is asked there."""
@@ -75,7 +88,17 @@ def gateway(server: Bedrock, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             rf'provider = "\w+", model = "{native}"', f'provider = "aws", model = "{id}"', written
         )
         assert count == 1
-    with opened(place, written + server.provider(), environment) as (process, url):
+    written += server.provider() + MODEL.format(
+        id=NOVA,
+        name="Nova",
+        developer="Amazon",
+        family="",
+        released="2025-04-30",
+        vision="true",
+        provider="aws",
+        native=NOVA,
+    )
+    with opened(place, written, environment) as (process, url):
         process.answers(f"{url}/readyz")
         yield Gateway(
             f"{url}/v1/anthropic",
@@ -85,6 +108,7 @@ def gateway(server: Bedrock, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             f"{url}/v1/anthropic",
             server.demo_url,
             place / "gateway.log",
+            clouds=tuple(SURFACES),
         )
 
 
@@ -183,6 +207,105 @@ def test_claude_code_searches_through_us(claude_code: Seen) -> None:
     [report] = run["searches"]
     assert (report["query"], report["searchCount"]) == ("the moon", 1)
     assert run["retries"] == []
+
+
+# ---------------------------------------------------------------- on each surface
+
+
+surfaces = pytest.mark.parametrize("model", SURFACES)
+
+
+def asked_of(server: Bedrock, model: str, words: str) -> list[dict[str, Any]]:
+    """The streams of a model whose last message holds `words`, as they were asked for."""
+    return [
+        document
+        for asked in server.asked
+        if asked.path == SURFACES[model]
+        for document in [asked.document()]
+        if words in str(document["messages"][-1]) and document.get("model", model) == model
+    ]
+
+
+def thoughts_in(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        block
+        for message in document["messages"]
+        if message["role"] == "assistant" and isinstance(message["content"], list)
+        for block in message["content"]
+        if block.get("type") == "thinking" or "reasoningContent" in block
+    ]
+
+
+@surfaces
+@pytest.mark.parametrize("way", ["plain", "streamed"])
+def test_the_sdk_gets_a_text_on_each_surface(python: Seen, model: str, way: str) -> None:
+    message = python["cloud_text"][model][way]
+    assert (message["model"], message["stop_reason"]) == (model, "end_turn")
+    assert message["text"].startswith(GREETING)
+    assert message["input_tokens"] > 0 and message["output_tokens"] > 0
+
+
+@surfaces
+@pytest.mark.parametrize("way", ["plain", "streamed", "thinking"])
+def test_the_sdks_tools_make_a_round_on_each_surface(python: Seen, model: str, way: str) -> None:
+    played = python["cloud_tool_round"][model][way]
+    assert [tool["input"] for tool in played["first"]["tools"]] == [
+        {"city": "Rome"},
+        {"city": "Oslo"},
+    ]
+    assert "Rome: 21 degrees" in played["second"]["text"]
+
+
+@surfaces
+def test_the_sdks_thinking_comes_signed_and_goes_back_on_each_surface(
+    python: Seen, server: Bedrock, model: str
+) -> None:
+    played = python["cloud_thinking"][model]
+    [signature] = played["first"]["signatures"]
+    assert signature and played["next"]["text"]
+    [document] = asked_of(server, model, f"And now? {model}")
+    thoughts = thoughts_in(document)
+    if model == NOVA:
+        # Signed by the gateway: the model's own is not asked for again, and ours is not shown it.
+        assert thoughts == [] and signature not in server.signatures
+    else:
+        assert [block["signature"] for block in thoughts] == [signature]
+        assert signature in server.signatures
+
+
+@surfaces
+def test_what_only_anthropic_knows_is_no_reason_to_refuse(python: Seen, model: str) -> None:
+    assert python["cloud_wide_request"][model]["text"].startswith(GREETING)
+
+
+@surfaces
+def test_tokens_are_counted_on_each_surface(python: Seen, model: str) -> None:
+    counted = python["cloud_count_tokens"][model]
+    assert counted["tokens"] > 0 and counted["count"] == "exact"
+
+
+@surfaces
+def test_claude_code_runs_tools_and_gives_its_thinking_back_on_each_surface(
+    claude_code: Seen, server: Bedrock, model: str
+) -> None:
+    run = claude_code[f"cloud_tools {model}"]
+    assert run["exit"] == 0, run["stderr"]
+    assert run["tools"] == ["Bash", "Bash"]
+    assert sorted(run["tool_results"]) == ["hi-again-43", "hi-from-bash-42"]
+    assert "hi-from-bash-42" in run["result"]
+    assert run["models"] == [model]
+    assert run["blocks"][0] == "thinking"
+    assert run["retries"] == []
+    rounds = asked_of(server, model, "hi-from-bash-42")
+    assert rounds
+    thoughts = [block for document in rounds for block in thoughts_in(document)]
+    if model == NOVA:
+        assert thoughts == []
+        # Its marks of the cache arrive as checkpoints, which Nova refuses in other places.
+        assert any("cachePoint" in block for block in rounds[-1]["system"])
+    else:
+        assert thoughts
+        assert {block["signature"] for block in thoughts} <= server.signatures
 
 
 def test_nothing_of_theirs_was_refused_but_betas_that_were_learned_once_each(

@@ -81,7 +81,7 @@ def test_tokens_are_counted_by_the_cloud(seen: Seen, model: str) -> None:
 
 @claude_code
 def test_claude_code_runs_tools_and_gets_its_thinking_back(seen: Seen, gateway: Gateway) -> None:
-    run = seen["vertex_tools"]
+    run = seen[f"cloud_tools {CLAUDE_ON_VERTEX}"]
     assert run["exit"] == 0, run["stderr"]
     assert run["tools"] == ["Bash", "Bash"]
     assert sorted(run["tool_results"]) == ["hi-again-43", "hi-from-bash-42"]

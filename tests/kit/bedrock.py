@@ -180,6 +180,8 @@ class Bedrock:
     ) -> web.StreamResponse:
         check_converse(document, self.behind.get(asked.model, asked.model))
         body = as_messages(document)
+        if b"THINK" in asked.body:  # some of its models do, unasked
+            body["thinking"] = {"type": "adaptive"}
         if asked.operation == "converse-stream":
             return await self._stream(request, {**body, "stream": True}, Retold(document).frames)
         said = json.loads(await self._demo("/v1/messages", body))

@@ -32,7 +32,7 @@ KEY_MAPPED = os.environ["GATEWAY_KEY_MAPPED"]
 KIMI = "moonshot.kimi-k2-thinking"
 GPT = "gpt-5.2"
 CLAUDE_ELSEWHERE = "anthropic.claude-sonnet-4-6"
-CLAUDE_ON_VERTEX = "anthropic.claude-opus-4-7"
+CLOUDS = os.environ.get("CLIENTS_CLOUDS", "anthropic.claude-opus-4-7").split(",")
 RUN_TIME_MAX_S = 60
 RUNS_AT_ONCE = 2
 
@@ -289,11 +289,14 @@ SCENES = {
         "flags": ("--allowedTools", "Bash", "--model", GPT),
         **TOKEN,
     },
-    "vertex_tools": {
-        "prompt": f"THINK {TWICE}",
-        "flags": ("--allowedTools", "Bash", "--model", CLAUDE_ON_VERTEX),
-        "witnessed": True,
-        **TOKEN,
+    **{
+        f"cloud_tools {model}": {
+            "prompt": f"THINK {TWICE}",
+            "flags": ("--allowedTools", "Bash", "--model", model),
+            "witnessed": True,
+            **TOKEN,
+        }
+        for model in CLOUDS
     },
     "gpt_image": {"prompt": READ, "flags": ("--model", GPT), **TOKEN},
     "kimi_image": {"prompt": READ, "flags": ("--model", KIMI), **TOKEN},

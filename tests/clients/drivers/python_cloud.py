@@ -1,8 +1,10 @@
 """Scenes of Claude on clouds of others: the SDK must not be able to tell it from Anthropic's."""
 
+import os
+
 from python_client import CLAUDE_ON_VERTEX, Wire, ask, client_of, said, tool_round, turn
 
-CLOUDS = (CLAUDE_ON_VERTEX,)
+CLOUDS = os.environ.get("CLIENTS_CLOUDS", CLAUDE_ON_VERTEX).split(",")
 CACHED = {"type": "ephemeral"}
 
 
