@@ -23,6 +23,8 @@ ARN = f"arn:aws:bedrock:eu-central-1:123456789012:inference-profile/{PROFILE}"
 HAIKU = "anthropic.claude-haiku-4-5"
 KIMI = "moonshot.kimi-k2-thinking"
 NOVA = "amazon.nova-pro-v1:0"
+EACH = (SONNET, HAIKU, KIMI, NOVA)
+"""A model on each surface: InvokeModel, mantle's two, Converse."""
 
 
 @pytest.fixture
@@ -378,7 +380,7 @@ async def test_a_stream_that_breaks_ends_in_one_error_and_is_paid_for_in_part(
         (403, "AccessDeniedException", "arn:aws:iam::1:user/x is not", 502, "api_error"),
     ],
 )
-@pytest.mark.parametrize("name_asked", [SONNET, HAIKU])
+@pytest.mark.parametrize("name_asked", EACH)
 async def test_each_refusal_is_told_as_anthropic_would(
     tmp_path: Path,
     server: Bedrock,
@@ -425,18 +427,36 @@ async def test_keys_are_exchanged_ahead_of_their_end_and_no_request_waits(
     assert not server.refused
 
 
+@pytest.mark.parametrize("name", EACH)
 async def test_keys_that_ran_out_early_are_fetched_anew_and_the_client_sees_nothing(
-    tmp_path: Path, server: Bedrock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Bedrock, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("proxy.upstream.fresh_credential.REFUSED_AGAIN_S", -1.0)
     async with gateway(tmp_path, server) as gw:
-        assert (await gw.post(ask(SONNET))).status == 200
+        assert (await gw.post(ask(name))).status == 200
         server.guard.ends = dict.fromkeys(server.guard.keys, dt.datetime.now(dt.UTC))
-        reply = await gw.post(ask(SONNET))
+        reply = await gw.post(ask(name))
         assert reply.status == 200, reply.body
         assert (await gw.row(reply.id)).attempts == 2
     assert len({asked.headers["x-amz-security-token"] for asked in server.asked}) == 2
     assert [one.name for one in server.refused] == ["ExpiredTokenException"]
+
+
+@pytest.mark.parametrize("name", EACH)
+async def test_keys_that_ran_out_for_good_are_the_operators_trouble(
+    tmp_path: Path, server: Bedrock, name: str
+) -> None:
+    words = "The security token included in the request is expired"
+    server.replies += [plays_refusal(403, "ExpiredTokenException", words)] * 3
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(name))
+    assert (reply.status, reply.error["type"]) == (502, "api_error")
+    assert reply.error["message"] == (
+        "The model provider refused the gateway's own credential. "
+        "Please tell the gateway's operator."
+    )
+    assert reply.headers["x-should-retry"] == "false"
+    assert len(server.asked) == 2, "asked once more, and not again"
 
 
 async def test_without_credentials_the_client_is_told_whom_to_ask_and_the_log_why(
@@ -486,14 +506,15 @@ async def test_the_support_record_has_amazons_name_of_a_request(
         assert row.provider_request_id == "00000000-0000-4000-8000-000000000000"
 
 
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
 async def test_a_wrong_clock_is_made_up_for(
-    tmp_path: Path, server: Bedrock, ahead_s: float
+    tmp_path: Path, server: Bedrock, ahead_s: float, name: str
 ) -> None:
     server.guard.ahead_s = ahead_s
     async with gateway(tmp_path, server) as gw:
         for _ in range(2):
-            reply = await gw.post(ask(SONNET))
+            reply = await gw.post(ask(name))
             assert reply.status == 200, reply.body
         assert (await gw.row(reply.id)).attempts == 1
     assert len(server.refused) == 1
