@@ -88,6 +88,8 @@ BUDGETS = (
     Budget("W5", "event lag p99, x nginx", 3.0, 1.5, _lag),
     Budget("W6", "added to the first event, p50 ms", 0.5, 0.3, _added_ms("p50_us")),
     Budget("W6", "added to the first event, p99 ms", 1.5, 0.8, _added_ms("p99_us")),
+    Budget("W8", "CPU per event, x our own W3", 1.5, 1.2, _cost("W8", GATEWAY, "W3")),
+    Budget("W8s", "CPU per event, x our own W5s", 1.5, 1.2, _cost("W8s", GATEWAY, "W5s")),
     Budget("memory", "idle, MB", 60, 45, _idle_mb),
     Budget("memory", "per open stream, kB", 30, 20, lambda r: kb_per_stream(r, GATEWAY)),
     Budget("start", "to ready, s", 1.0, 0.6, _ready_s),

@@ -23,7 +23,7 @@ import httptools
 import orjson
 import uvloop
 
-from bench import chat_score
+from bench import bedrock_score, chat_score
 from bench import score as scores
 from bench.score import Notation, Score
 
@@ -167,6 +167,8 @@ class Conversation(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
             return
         notation = WIRES.get(self._url.partition(b"?")[0])
+        if notation is None and (score := bedrock_score.score_in(self._url)) is not None:
+            self._score, notation = score, bedrock_score.NOTATION
         if notation is None:
             self._refuse(b"404 Not Found", "not_found_error", "no such path")
         elif self._score is None:

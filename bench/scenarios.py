@@ -9,7 +9,7 @@ DIRECT, NGINX, NAIVE, GATEWAY = "direct", "nginx", "naive", "gateway"
 TARGETS = (DIRECT, NGINX, NAIVE, GATEWAY)
 NO_TRANSLATORS = (DIRECT, NGINX, NAIVE)
 
-ANTHROPIC, CHAT = "anthropic", "chat"
+ANTHROPIC, CHAT, BEDROCK = "anthropic", "chat", "bedrock"
 """What the upstream speaks; clients always speak Anthropic's wire."""
 
 QUICK_SHARE = 0.2
@@ -180,6 +180,31 @@ SCENARIOS = (
         period_ms=20,
         ramp_s=1,
         tls=True,
+    ),
+    Scenario(
+        name="W8",
+        words="W3 from Bedrock: the upstream speaks InvokeModel's event stream",
+        unit="event",
+        body="1k",
+        connections=32,
+        duration_s=3,
+        events=200,
+        wire=BEDROCK,
+        without=NO_TRANSLATORS,
+        yardstick="W3",
+    ),
+    Scenario(
+        name="W8s",
+        words="W5s from Bedrock: the upstream speaks InvokeModel's event stream",
+        unit="event",
+        body="1k",
+        connections=100,
+        duration_s=10,
+        period_ms=20,
+        ramp_s=1,
+        wire=BEDROCK,
+        without=NO_TRANSLATORS,
+        yardstick="W5s",
     ),
 )
 

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -195,12 +195,18 @@ def _delta_chunk(score: Score) -> bytes:
     return DELTA_CHUNK
 
 
+class Template(Protocol):
+    """What is to be filled with two numbers; bytes are one."""
+
+    def __mod__(self, numbers: tuple[int, int], /) -> bytes: ...
+
+
 class Notation(NamedTuple):
     """How a wire writes a score down. `delta_chunk` is still to be filled with two numbers."""
 
     message_reply: Callable[[Score], bytes]
     opening: Callable[[Score], bytes]
-    delta_chunk: Callable[[Score], bytes]
+    delta_chunk: Callable[[Score], Template]
     closing: Callable[[Score], bytes]
 
 

@@ -23,7 +23,7 @@ import orjson
 
 from bench import load, proctree
 from bench.load import Outcome, Plan
-from bench.scenarios import ANTHROPIC, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
+from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
 from bench.score import KEY_VARIABLE, Score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,7 +33,9 @@ IDLE_SETTLE_S = 0.3
 UPSTREAM_KEY_VARIABLE = "BENCH_UPSTREAM_KEY"
 GATEWAY_MODEL_PREFIXES = {"http": "anthropic.", "https": "anthropic.tls-"}
 CHAT_MODEL_PREFIX = "openai."
+BEDROCK_MODEL_PREFIX = "amazon."
 _CHAT_PROVIDER = "bench-chat"
+_BEDROCK_PROVIDER = "bench-bedrock"
 # Mock and load shall keep the pages they once had: bodies of 200 kB would else cost them a hundred
 # page faults each. Targets live with the malloc they come with.
 _QUIET_MALLOC = {
@@ -108,6 +110,8 @@ class Target:
             return score.name
         if wire == CHAT:
             return CHAT_MODEL_PREFIX + score.name
+        if wire == BEDROCK:
+            return BEDROCK_MODEL_PREFIX + score.name
         return GATEWAY_MODEL_PREFIXES["https" if tls else "http"] + score.name
 
 
@@ -348,6 +352,14 @@ class Stage:
             wire = 'wire = "openai_chat"\ndialect = "openai"\n'
             written.append(_provider(_CHAT_PROVIDER, wire, self.upstream_url("http") + "/v1"))
             written.extend(_model(CHAT_MODEL_PREFIX, score, _CHAT_PROVIDER) for score in played)
+        framed = dict.fromkeys(part.score for part in parts if part.wire == BEDROCK)
+        if framed:
+            wire = 'wire = "bedrock"\nregion = "us-east-1"\nsurface = "invoke"\n'
+            written.append(_provider(_BEDROCK_PROVIDER, wire, self.upstream_url("http")))
+            known = 'base_model = "anthropic.claude-sonnet-4-5"'
+            written.extend(
+                _model(BEDROCK_MODEL_PREFIX, score, _BEDROCK_PROVIDER, known) for score in framed
+            )
         return "\n".join(written)
 
     # the load
@@ -395,7 +407,9 @@ def _provider(name: str, wire: str, base_url: str) -> str:
     )
 
 
-def _model(prefix: str, score: Score, provider: str) -> str:
+def _model(prefix: str, score: Score, provider: str, more: str = "") -> str:
+    """`more` stands in its deployment."""
+    there = ", ".join(filter(None, (f'provider = "{provider}", model = "{score.name}"', more)))
     return (
         "[[models]]\n"
         f'id = "{prefix}{score.name}"\n'
@@ -407,7 +421,7 @@ def _model(prefix: str, score: Score, provider: str) -> str:
         "vision = true\n"
         "enabled = true\n"
         "rates = { input = 1000, output = 5000, cache_write_5m = 1250, cache_read = 100 }\n"
-        f'deployments = [ {{ provider = "{provider}", model = "{score.name}" }} ]\n'
+        f"deployments = [ {{ {there} }} ]\n"
     )
 
 

@@ -49,8 +49,11 @@ def make_results() -> MakeResults:
                 ("W5s", "event", 100),
                 ("W5t", "event", 100),
                 ("W6", "request", 0),
+                ("W8", "event", 0),
+                ("W8s", "event", 100),
             ]:
-                translated = scenario in ("W4", "W5t")  # which the references cannot carry
+                # Which the references cannot carry.
+                translated = scenario in ("W4", "W5t", "W8", "W8s")
                 for target in (
                     ("gateway",) if translated else ("direct", "nginx", "naive", "gateway")
                 ):

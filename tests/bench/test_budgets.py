@@ -101,3 +101,16 @@ def test_a_run_disturbed_by_other_processes_is_reported_as_such(make_results: Ma
     assert said.startswith("DISTURBED")
     assert "W1 gateway" in said
     assert "W1 direct" not in said
+
+
+def test_bedrocks_events_are_held_against_our_own_and_not_against_nginxs(
+    make_results: MakeResults,
+) -> None:
+    results = make_results()
+    for each in results.measurements:
+        if each.scenario == "W8s" and each.outcome.cpu_s is not None:
+            each.outcome.cpu_s *= 1.6
+        if each.scenario in ("W3", "W5s", "W8") and each.target == "nginx":
+            assert each.outcome.cpu_s is not None
+            each.outcome.cpu_s *= 9
+    assert failed(results) == {"W8s CPU per event, x our own W5s"}

@@ -8,7 +8,11 @@ import pytest
 
 from bench import bodies, chat_score, check
 from bench.score import MESSAGE_TEXT_BYTES, TEXT_BYTES, TEXT_TAIL, Score
+from proxy.stream.bedrock_to_messages import BedrockMessages
+from proxy.stream.pipe import At
 from tests.bench.chat_chunks import said_in
+from tests.kit.asked import make_asked
+from tests.kit.grammar import events_of
 
 
 async def ask(port: int, body: bytes, path: bytes = b"/v1/messages") -> tuple[bytes, bytes]:
@@ -124,6 +128,35 @@ async def test_its_chat_streams_say_the_same_text(
     assert all(text.endswith(TEXT_TAIL) and len(text) == TEXT_BYTES for text in said)
     if score.period_ms:
         assert all(int(text[7:26]) for text in said)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [Score(1), Score(200), Score(200, events_per_write=64), Score(10, period_ms=5)],
+    ids=lambda score: score.name,
+)
+async def test_its_streams_as_bedrock_are_what_the_gateway_reads(
+    score: Score, deadline_s: float, upstream_port: int
+) -> None:
+    body = bodies.body("1k", model="nobody", streamed=True)
+    path = f"/model/{score.name}/invoke-with-response-stream".encode()
+    head, stream = await asyncio.wait_for(ask(upstream_port, body, path), deadline_s)
+    assert b"content-type: application/vnd.amazon.eventstream" in head
+    pipe = BedrockMessages(make_asked("m"), 1 << 20)
+    told = events_of(pipe.feed(stream) + pipe.finish())
+    assert pipe.at is At.WHOLE
+    said = [each["delta"]["text"] for each in told if each["type"] == "content_block_delta"]
+    assert [text[:6] for text in said] == [f"{number:06}" for number in range(score.events)]
+    assert all(text.endswith(TEXT_TAIL) and len(text) == TEXT_BYTES for text in said)
+    assert told[-1] == {"type": "message_stop"}
+
+
+async def test_a_score_that_is_none_is_not_there_as_bedrock(
+    deadline_s: float, upstream_port: int
+) -> None:
+    body = bodies.body("1k", model="nobody", streamed=True)
+    head, _ = await asyncio.wait_for(ask(upstream_port, body, b"/model/x/invoke"), deadline_s)
+    assert head.startswith(b"HTTP/1.1 404")
 
 
 async def test_its_chat_message_is_right(deadline_s: float, upstream_port: int) -> None:

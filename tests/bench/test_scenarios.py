@@ -43,7 +43,7 @@ def test_a_workload_the_references_cannot_carry_is_measured_by_one_they_can() ->
     for scenario in scenarios.SCENARIOS:
         measure = by_name[scenario.measured_by]
         assert scenarios.NGINX not in measure.without
-        if scenario.wire == scenarios.CHAT:
+        if scenario.wire != scenarios.ANTHROPIC:
             assert set(scenario.without) == set(scenarios.TARGETS) - {scenarios.GATEWAY}
             assert scenario.score(SETTLE_S) == measure.score(SETTLE_S)
             assert (scenario.connections, scenario.body) == (measure.connections, measure.body)
@@ -55,6 +55,7 @@ def test_a_workload_brings_its_yardstick_along() -> None:
 
     assert names("W4") == ["W3", "W4"]
     assert names("W5t", "W1") == ["W1", "W5s", "W5t"]
+    assert names("W8", "W8s") == ["W3", "W5s", "W8", "W8s"]
     assert names("W3") == ["W3"]
 
 

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from bench import proctree
-from bench.scenarios import ANTHROPIC, CHAT, DIRECT, GATEWAY, NAIVE, Scenario
+from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, Scenario
 from bench.score import Score
 from bench.stage import CannotStart, Part, Stage, Target
 from proxy.config.load import load
@@ -57,18 +57,23 @@ def test_a_gateway_that_does_not_start_is_said_with_its_last_words(stage: Stage)
 def test_the_gateways_settings_are_toml_with_a_model_for_each_score_and_wire(
     stage: Stage, tmp_path: pathlib.Path
 ) -> None:
-    asked = [Part(Score()), Part(Score(20)), Part(Score()), Part(Score(20), CHAT)]
+    asked = [
+        *(Part(Score()), Part(Score(20)), Part(Score()), Part(Score(20), CHAT)),
+        Part(Score(20), BEDROCK),
+    ]
     written = stage._gateway_settings(tmp_path, 1234, asked)
     settings = tomllib.loads(written)
     assert settings["server"]["port"] == 1234
     assert settings["storage"]["url"] == f"sqlite:///{tmp_path}/gateway.db"
     served = {m["id"]: m["deployments"][0] for m in settings["models"]}
     target = Target(GATEWAY, None, port=1)
-    providers = {ANTHROPIC: "bench", CHAT: "bench-chat"}
+    providers = {ANTHROPIC: "bench", CHAT: "bench-chat", BEDROCK: "bench-bedrock"}
+    known_as = {"base_model": "anthropic.claude-sonnet-4-5"}
     assert served == {
         target.asked(part.score, tls=False, wire=part.wire): {
             "provider": providers[part.wire],
             "model": part.score.name,
+            **(known_as if part.wire == BEDROCK else {}),
         }
         for part in asked
     }
@@ -77,12 +82,15 @@ def test_the_gateways_settings_are_toml_with_a_model_for_each_score_and_wire(
     assert chat["base_url"].endswith("/v1")
 
 
-def test_the_gateway_takes_the_settings_for_both_wires(
-    stage: Stage, tmp_path: pathlib.Path
-) -> None:
+def test_the_gateway_takes_the_settings_for_all_wires(stage: Stage, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "gateway.toml"
-    path.write_text(stage._gateway_settings(tmp_path, 1234, [Part(Score(20), CHAT)]))
-    assert {provider.wire for provider in load(path, {}).providers} == {"anthropic", "openai_chat"}
+    parts = [Part(Score(20), CHAT), Part(Score(20), BEDROCK)]
+    path.write_text(stage._gateway_settings(tmp_path, 1234, parts))
+    assert {provider.wire for provider in load(path, {}).providers} == {
+        "anthropic",
+        "openai_chat",
+        "bedrock",
+    }
 
 
 def test_without_translated_work_no_chat_provider_is_set_up(
