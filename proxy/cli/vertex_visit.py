@@ -16,7 +16,7 @@ from proxy.cli.finding import Finding, fail, ok, warn
 from proxy.cli.provider_visit import ANSWER_TIMEOUT_S, clock, through, unreachable, way
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider, Upstream
-from proxy.providers.vertex_faults import remedy_of
+from proxy.providers.vertex_faults import lacks_model, remedy_of
 from proxy.providers.vertex_place import base_url, model_path
 from proxy.upstream.fresh_credential import CredentialTrouble
 from proxy.upstream.google_token import open_google_login
@@ -99,6 +99,9 @@ def _judged(what: str, provider: Provider, model: str, status: int, body: bytes)
         said = f"{said} {error.status}: {words}"
     if (status == 400 and error is None) or status == 200:
         return ok(what, f"model {model} can be asked")
+    lacking = None if error is None else lacks_model(error)
+    if lacking is not None:
+        return fail(what, said, lacking)
     if status == 404:
         remedy = (
             f"enable it for the project {provider.project} in Model Garden, and look whether it is "

@@ -4,6 +4,7 @@ Errors of the model itself come in Anthropic's envelope and are told as Anthropi
 says of the operator's account goes to the log, in the client's words it is our trouble.
 """
 
+import re
 from collections.abc import Mapping
 
 from proxy.domain.call import Call
@@ -52,7 +53,7 @@ def google_fault(
             source=Source.UPSTREAM,
             retry=False,
         )
-    if name in _NO_MODEL or status == 404:
+    if name in _NO_MODEL or status == 404 or lacks_model(error) is not None:
         return _no_model(call, detail)
     known = _BY_STATUS.get(name) or (None if name in _BAD else _BY_CODE.get(status))
     if known is not None:
@@ -73,6 +74,29 @@ def google_fault(
         source=Source.UPSTREAM,
         status=500 if status == 500 else 0,
     )
+
+
+_LACKS = (
+    (
+        re.compile(r"is not servable in region|not available in (?:this |the )?region", re.I),
+        "it is not served in this region: write another one, or global",
+    ),
+    (
+        re.compile(r"is not allowed to use publisher model", re.I),
+        "enable it for the project in Model Garden",
+    ),
+    (
+        re.compile(r"vertexai\.allowedModels", re.I),
+        "an organization policy (vertexai.allowedModels) forbids it; ask who administers those",
+    ),
+)
+"""Words of a 400 that is about the deployment and not about the request, and what to do."""
+
+
+def lacks_model(error: GoogleError) -> str | None:
+    """What the operator can do, where Google says with a 400 that the project or the region does
+    not have the model."""
+    return next((remedy for words, remedy in _LACKS if words.search(error.message)), None)
 
 
 _REMEDY = "give the account the role Vertex AI User (roles/aiplatform.user) in the project"

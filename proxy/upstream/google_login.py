@@ -32,6 +32,8 @@ SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 CALL_TIMEOUT_S = 10.0
 """Of each question to Google or to the machine; google-auth asks up to three times."""
 _SAID_CHARS_MAX = 200
+_SIGNED_OUT_MARKS = ("expired or revoked", "invalid_rapt", "reauth")
+"""Of the login of a user, which ends."""
 _CLOCK_MARKS = ("reasonable timeframe", "iat and exp", "token used too early", "expired")
 _WITHOUT = (
     'write credentials = "file:PATH" for the provider, set GOOGLE_APPLICATION_CREDENTIALS, or run '
@@ -175,6 +177,12 @@ def _raise(problem: exceptions.GoogleAuthError) -> NoReturn:
             "Google cannot be asked for a token",
             "look at the way out: DNS, HTTPS_PROXY, a firewall; on Google Cloud at the metadata "
             "server",
+        ) from None
+    if any(mark in said.lower() for mark in _SIGNED_OUT_MARKS):
+        raise CredentialTrouble(
+            f"Google refuses to give a token ({said})",
+            "the login has ended: sign in anew with `gcloud auth application-default login`; a "
+            "service account does not have to",
         ) from None
     if any(mark in said.lower() for mark in _CLOCK_MARKS):
         raise CredentialTrouble(

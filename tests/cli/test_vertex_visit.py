@@ -79,6 +79,35 @@ ANSWERS = [
     (503, google_error(503, "UNAVAILABLE", "Later"), Level.WARN, "try again later"),
     (
         400,
+        google_error(
+            400,
+            "FAILED_PRECONDITION",
+            "Publisher Model projects/p/locations/us-central1/publishers/anthropic/models/c is not "
+            "servable in region us-central1.",
+        ),
+        Level.FAIL,
+        "write another one, or global",
+    ),
+    (
+        400,
+        google_error(
+            400, "FAILED_PRECONDITION", "Project `p` is not allowed to use Publisher Model `m`"
+        ),
+        Level.FAIL,
+        "in Model Garden",
+    ),
+    (
+        400,
+        google_error(
+            400,
+            "FAILED_PRECONDITION",
+            "Organization Policy constraint `constraints/vertexai.allowedModels` violated",
+        ),
+        Level.FAIL,
+        "an organization policy",
+    ),
+    (
+        400,
         google_error(400, "INVALID_ARGUMENT", "Invalid resource name"),
         Level.WARN,
         "are project, region and base_url right?",
@@ -114,6 +143,22 @@ async def test_a_key_that_was_deleted_is_named(issuer):
         [found] = await examined(cloud, issuer)
         assert found.level is Level.FAIL and "Invalid JWT Signature." in found.seen
         assert "Make a new key" in found.remedy
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": "invalid_grant", "error_description": "Token has been expired or revoked."},
+        {"error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)"},
+    ],
+)
+async def test_a_login_that_has_ended_is_named(issuer, said):
+    issuer.troubles = [(400, said)] * 3
+    async with vertex_cloud(issuer) as cloud:
+        [found] = await examined(cloud, issuer)
+        assert found.level is Level.FAIL
+        assert "gcloud auth application-default login" in found.remedy
+        assert "clock" not in found.remedy
 
 
 @pytest.mark.parametrize(

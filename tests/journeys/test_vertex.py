@@ -304,6 +304,18 @@ REFUSALS = {
         google_error(404, "NOT_FOUND", PUBLISHER),
         (404, "not_found_error", "its provider does not have it for this gateway"),
     ),
+    "not in this region": (
+        400,
+        google_error(400, "FAILED_PRECONDITION", "Publisher Model x is not servable in region y."),
+        (404, "not_found_error", "its provider does not have it for this gateway"),
+    ),
+    "not in this project": (
+        400,
+        google_error(
+            400, "FAILED_PRECONDITION", "Project `p` is not allowed to use Publisher Model `x`"
+        ),
+        (404, "not_found_error", "its provider does not have it for this gateway"),
+    ),
     "invalid": (
         400,
         google_error(400, "INVALID_ARGUMENT", "Bad thing in projects/my-project/locations/x"),

@@ -16,6 +16,7 @@ from proxy.upstream.fresh_credential import (
     Fetched,
     FreshCredential,
 )
+from tests.kit.waits import Waits
 
 
 class Issuer:
@@ -49,17 +50,6 @@ class Issuer:
     async def settled(self) -> None:
         tasks, self.tasks = self.tasks, []
         await asyncio.gather(*tasks)
-
-
-class Waits:
-    def __init__(self) -> None:
-        self.told: list[Fault | None] = []
-
-    def credential_ready(self) -> None:
-        self.told.append(None)
-
-    def lease_failed(self, fault: Fault) -> None:
-        self.told.append(fault)
 
 
 async def test_all_who_wait_share_one_fetch_and_are_told_once() -> None:

@@ -12,6 +12,7 @@ from proxy.upstream.fresh_credential import CredentialTrouble
 from proxy.upstream.google_login import GoogleToken
 from proxy.upstream.google_token import GoogleCredential
 from tests.kit.journey import until
+from tests.kit.waits import Waits
 
 HEAD = b"POST /x HTTP/1.1\r\nhost: there\r\n\r\n"
 
@@ -36,19 +37,6 @@ class Login:
         pays = "payer" if self.fetched else ""
         self.fetched.append(GoogleToken(f"t{len(self.fetched)}", pays, time.time() + 3600))
         return self.fetched[-1]
-
-
-class Waits:
-    """Who waits for a token."""
-
-    def __init__(self) -> None:
-        self.told: list[object] = []
-
-    def credential_ready(self) -> None:
-        self.told.append(None)
-
-    def lease_failed(self, fault: Fault) -> None:
-        self.told.append(fault)
 
 
 @pytest.fixture
