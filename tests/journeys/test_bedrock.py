@@ -398,6 +398,55 @@ async def test_each_refusal_is_told_as_anthropic_would(
     assert "arn:aws" not in reply.error["message"]
 
 
+NOT_SERVED = [
+    (
+        400,
+        "ValidationException",
+        f"Invocation of model ID {ARN} with on-demand throughput isn\u2019t supported. Retry your "
+        "request with the ID or ARN of an inference profile that contains this model.",
+    ),
+    (400, "ValidationException", "The provided model identifier is invalid."),
+    (404, "ResourceNotFoundException", "This model version has reached the end of its life."),
+    (404, "ResourceNotFoundException", "Model use case details have not been submitted"),
+]
+
+
+@pytest.mark.parametrize(("status", "name", "message"), NOT_SERVED)
+@pytest.mark.parametrize("name_asked", [SONNET, HAIKU, NOVA])
+async def test_a_model_that_an_account_does_not_have_is_told_so_without_the_account(
+    tmp_path: Path, server: Bedrock, status: int, name: str, message: str, name_asked: str
+) -> None:
+    server.replies.append(plays_refusal(status, name, message))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(name_asked))
+    assert reply.status == status
+    assert reply.error["message"].startswith(
+        f"model: {name_asked}: its provider does not serve it to this gateway."
+    )
+    assert reply.headers["x-should-retry"] == "false"
+    assert b"123456789012" not in reply.body
+
+
+@pytest.mark.parametrize(("status", "name", "message"), NOT_SERVED)
+async def test_a_model_that_an_account_does_not_have_the_next_deployment_serves(
+    tmp_path: Path, server: Bedrock, status: int, name: str, message: str
+) -> None:
+    models = model(SONNET, ("aws", PROFILE), ("aws", HAIKU))
+    server.replies.append(plays_refusal(status, name, message))
+    async with gateway(tmp_path, server, models=models) as gw:
+        reply = await gw.post(ask(SONNET))
+        assert reply.status == 200, reply.body
+        assert (await gw.row(reply.id)).attempts == 2
+
+
+async def test_no_account_of_the_operators_is_in_a_refusal(tmp_path: Path, server: Bedrock) -> None:
+    words = f"The resource {ARN} is in another state."
+    server.replies.append(plays_refusal(400, "ValidationException", words))
+    async with gateway(tmp_path, server) as gw:
+        reply = await gw.post(ask(SONNET))
+    assert (reply.status, "123456789012" in reply.error["message"]) == (400, False)
+
+
 async def test_throttling_for_the_day_is_not_worth_a_retry(tmp_path: Path, server: Bedrock) -> None:
     words = "Too many tokens per day, please wait before trying again."
     server.replies.append(plays_refusal(429, "ThrottlingException", words))

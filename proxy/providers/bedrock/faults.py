@@ -13,6 +13,11 @@ from proxy.wire.retry_after import wait_of
 _WAITING = (Kind.RATE_LIMITED, Kind.OVERLOADED)
 _WRONG_GUARDRAIL = re.compile(r"guardrail (?:identifier|version).{0,80}(?:not exist|invalid)", re.I)
 """What the operator has set, and no client can mend."""
+_LACKS = re.compile(
+    r"on-demand throughput|model identifier is invalid|end of its life|use case details", re.I
+)
+"""Words of a refusal that is about the deployment: another one of the model may serve it."""
+_ACCOUNT = re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)\d{12}")
 
 
 def bedrock_fault(
@@ -47,6 +52,9 @@ def bedrock_fault(
             source=Source.UPSTREAM,
             retry=False,
         )
+    if status == 404 or (status == 400 and _LACKS.search(fault.message) is not None):
+        return not_served(fault, call)
+    fault.message = _ACCOUNT.sub(r"\1***", fault.message)
     if fault.kind in _WAITING and fault.retry is not False:
         wait = wait_of(headers, now_s)
         if wait is not None:
@@ -54,3 +62,17 @@ def bedrock_fault(
             if wait > PATIENCE_S and fault.kind is Kind.RATE_LIMITED:
                 fault.retry = False
     return fault
+
+
+def not_served(fault: Fault, call: Call) -> Fault:
+    """The deployment does not have the model, for now or for good, with the status that was given;
+    the provider's words are the operator's."""
+    return Fault(
+        fault.kind,
+        f"model: {call.model.id}: its provider does not serve it to this gateway.",
+        hint="Choose another model or tell the gateway's operator.",
+        detail=f"{fault.detail}: {fault.message[:300]}",
+        source=Source.UPSTREAM,
+        retry=False,
+        reason="upstream_unavailable",
+    )

@@ -15,7 +15,7 @@ from proxy.domain.fault import Fault
 from proxy.providers.anthropic import anthropic_fault
 from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.providers.bedrock.account import Account
-from proxy.providers.bedrock.faults import bedrock_fault
+from proxy.providers.bedrock.faults import bedrock_fault, not_served
 from proxy.providers.compat_lessons import CompatLessons, without_betas, without_fields
 from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
@@ -81,7 +81,8 @@ class BedrockMantle:
         read = read_error_body(body)
         if status in (401, 402, 403) or read is None or _is_mantles_own(read[0].message, status):
             return bedrock_fault(self.name, status, headers, body, call=call, now_s=now_s)
-        return anthropic_fault(self.name, status, headers, body, now_s)
+        fault = anthropic_fault(self.name, status, headers, body, now_s)
+        return not_served(fault, call) if status == 404 else fault
 
     def learn(self, status: int, body: bytes, now_s: float) -> str:
         """A beta or a field that the endpoint does not know, left out from now on."""
