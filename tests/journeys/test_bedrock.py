@@ -47,7 +47,13 @@ def model(id: str, *deployments: tuple[str, str], developer: str = "Anthropic") 
 
 @contextlib.asynccontextmanager
 async def gateway(
-    folder: Path, server: Bedrock, *, models: str = "", upstream: str = "", **provider: str
+    folder: Path,
+    server: Bedrock,
+    *,
+    models: str = "",
+    upstream: str = "",
+    more: str = "",
+    **provider: str,
 ) -> AsyncIterator[Gateway]:
     """A gateway whose models run on Bedrock."""
     config = folder / "gateway.toml"
@@ -56,7 +62,7 @@ async def gateway(
         f'[storage]\nurl = "sqlite:///{folder / "gateway.db"}"\n'
         f"[observability]\naccess_log = false\n"
         f'[ledger]\nfolder = "{folder / "journal"}"\nflush_ms = 20\n'
-        f"[upstream]\n{upstream}\n"
+        f"[upstream]\n{upstream}\n{more}"
         + server.provider(**provider)
         + (
             models
@@ -894,3 +900,35 @@ async def test_a_count_in_a_bad_moment_is_estimated_and_asked_for_again(
         worths = [(await gw.post(ask(NOVA), COUNT)).headers["x-hatz-count"] for _ in range(2)]
     assert worths[0] != "exact"
     assert worths[1] == "exact"
+
+
+# ------------------------------------------------------------------ the search tool
+
+
+@pytest.mark.parametrize("name", EACH)
+async def test_a_search_is_made_for_models_of_each_surface(
+    tmp_path: Path, server: Bedrock, name: str
+) -> None:
+    search = (
+        f'[web_search]\nenabled = true\nbase_url = "{server.demo_url}"\napi_key = "env:API_KEY"\n'
+    )
+    asked = {
+        "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+        "messages": [
+            {"role": "user", "content": 'CALL:web_search:{"query":"the moon"} END And then?'}
+        ],
+    }
+    async with gateway(tmp_path, server, more=search) as gw:
+        reply = await gw.post(ask(name, **asked))
+        assert reply.status == 200, reply.body
+        check_stream(reply.body)
+        kinds = [
+            data["content_block"]["type"] for at, data in reply.events if "content_block" in data
+        ]
+        assert kinds[:2] == ["server_tool_use", "web_search_tool_result"]
+        assert kinds[-1] == "text"
+        told = [data["usage"] for at, data in reply.events if at == "message_delta"][-1]
+        assert told["server_tool_use"]["web_search_requests"] == 1
+    assert not server.refused
+    assert len(server.asked) == 2, "the search and what the model made of it"
+    assert all("web_search_2" not in asked.body.decode() for asked in server.asked)
