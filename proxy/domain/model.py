@@ -28,7 +28,7 @@ REFERENCE_RATES = Rates(input=3000, output=15000)
 """The flagship whose multiplier is 1, unless the operator says otherwise."""
 
 
-class BedrockTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BedrockTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """On what terms Bedrock's runtime serves one deployment; what is empty is not asked for."""
 
     guardrail: str = ""
@@ -46,7 +46,7 @@ class BedrockTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 NO_TERMS = BedrockTerms()
 
 
-class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One place a model runs: the provider's name in the configuration, and its id there."""
 
     provider: str

@@ -828,10 +828,17 @@ async def test_what_a_guardrail_takes_away_is_a_refusal_in_the_guardrails_words(
         assert (row.outcome, row.stop_reason) == ("completed", "refusal")
 
 
-async def test_a_guardrail_that_is_not_there_is_the_operators_trouble(
-    tmp_path: Path, server: Bedrock
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The guardrail identifier or version provided in the request does not exist.",
+        "Latency performance configuration is not supported for this model.",
+        "Service tier flex is not supported for the model x.",
+    ],
+)
+async def test_terms_that_are_not_to_be_had_are_the_operators_trouble(
+    tmp_path: Path, server: Bedrock, words: str
 ) -> None:
-    words = "The guardrail identifier or version provided in the request does not exist."
     server.replies.append(plays_refusal(400, "ValidationException", words))
     async with gateway(tmp_path, server, models=on_terms("claude", PROFILE)) as gw:
         reply = await gw.post(ask("claude"))

@@ -11,7 +11,11 @@ from proxy.wire.aws_fault import exception_name, read_aws_fault
 from proxy.wire.retry_after import wait_of
 
 _WAITING = (Kind.RATE_LIMITED, Kind.OVERLOADED)
-_WRONG_GUARDRAIL = re.compile(r"guardrail (?:identifier|version).{0,80}(?:not exist|invalid)", re.I)
+_WRONG_TERMS = re.compile(
+    r"guardrail (?:identifier|version).{0,80}(?:not exist|invalid)"
+    r"|(?:latency|performance ?config\w*|service ?tier)\b.{0,80}not (?:supported|available)",
+    re.I,
+)
 """What the operator has set, and no client can mend."""
 _LACKS = re.compile(
     r"on-demand throughput|model identifier is invalid|end of its life|use case details", re.I
@@ -43,10 +47,10 @@ def bedrock_fault(
             source=Source.UPSTREAM,
             retry=False,
         )
-    if status == 400 and _WRONG_GUARDRAIL.search(fault.message) is not None:
+    if status == 400 and _WRONG_TERMS.search(fault.message) is not None:
         return Fault(
             Kind.UPSTREAM_BROKEN,
-            "The guardrail that the gateway asks this model for is not to be had.",
+            "The terms on which the gateway asks for this model are not to be had.",
             hint="Please tell the gateway's operator.",
             detail=f"{fault.detail}: {fault.message[:300]}",
             source=Source.UPSTREAM,
