@@ -3,15 +3,18 @@ office."""
 
 import os
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from proxy.assembly.single_sign_on import ProviderCalls, open_single_sign_on
 from proxy.auth.passwords import Passwords
 from proxy.auth.sessions import Furnish, Sessions
 from proxy.auth.sign_in import SignIn
 from proxy.config.settings import Settings
 from proxy.console.assets import Assets
 from proxy.console.session import Handler, Visitors, cookie_name
-from proxy.console.shell import Shell
+from proxy.console.shell import Shell, WaysIn
+from proxy.console.single_sign_on import SingleSignOnDoor
 from proxy.server.admission import SignedIn
 from proxy.storage.opening import OpenStorage
 from proxy.storage.passwords import Passwords as StoredPasswords
@@ -22,21 +25,25 @@ ASSET = "/console/{build:[0-9a-f]+}/{name}"
 
 
 class Console(NamedTuple):
-    """What the house joins: `signed_in` and `sign_in` are None while the console is off."""
+    """What the house joins: `signed_in` and `sign_in` are None while the console is off, `provider`
+    while nobody signs in elsewhere."""
 
     routes: list[tuple[str, str, Handler]]
-    signed_in: SignedIn | None
-    sign_in: SignIn | None
+    signed_in: SignedIn | None = None
+    sign_in: SignIn | None = None
+    provider: ProviderCalls | None = None
 
 
-def open_console(settings: Settings, storage: OpenStorage, furnish: Furnish) -> Console:
+def open_console(
+    settings: Settings, environ: Mapping[str, str], storage: OpenStorage, furnish: Furnish
+) -> Console:
     """All of it, by the settings at the start."""
     chosen = settings.console
     address = settings.server.public_url.rstrip("/")
     assets = Assets()
     files = [(method, ASSET, assets.read) for method in ("GET", "HEAD")]
     if not chosen.enabled:
-        return Console([*files, *Shell(None, assets, address).routes()], None, None)
+        return Console([*files, *Shell(None, assets, address).routes()])
     sessions = Sessions(
         StoredSessions(storage.database),
         storage.hash_secret,
@@ -46,7 +53,11 @@ def open_console(settings: Settings, storage: OpenStorage, furnish: Furnish) -> 
         furnish=furnish,
     )
     sign_in = SignIn(
-        StoredPasswords(storage.database), Passwords(), storage.hash_secret, os.urandom
+        StoredPasswords(storage.database),
+        Passwords(),
+        storage.hash_secret,
+        os.urandom,
+        passwords_on=chosen.password_sign_in,
     )
     visitors = Visitors(
         sessions,
@@ -55,8 +66,12 @@ def open_console(settings: Settings, storage: OpenStorage, furnish: Furnish) -> 
         address=address,
         place_header=chosen.client_address_header,
     )
-    return Console(
-        [*files, *visitors.routes(), *Shell(visitors, assets, address).routes()],
-        SignedIn(sessions, cookie_name(address)),
-        sign_in,
-    )
+    routes = [*files, *visitors.routes()]
+    elsewhere = open_single_sign_on(settings, environ, storage)
+    provider = None
+    if elsewhere is not None:
+        single_sign_on, provider = elsewhere
+        routes += SingleSignOnDoor(single_sign_on, visitors).routes()
+    ways = WaysIn(chosen.password_sign_in, settings.oidc.label if elsewhere is not None else "")
+    routes += Shell(visitors, assets, address, ways).routes()
+    return Console(routes, SignedIn(sessions, cookie_name(address)), sign_in, provider)

@@ -240,7 +240,8 @@ class House:
 
     def _application(self, envelope: Envelope) -> web.Application:
         settings = self.settings
-        console = open_console(settings, self._storage, self._with_mapping)
+        console = open_console(settings, self._environ, self._storage, self._with_mapping)
+        self._identity_provider = console.provider
         admission = Admission(
             self._gate,
             time.time,
@@ -607,6 +608,8 @@ class House:
         await self._apart.close()
         self._suppliers.close()
         await self._searches.close()
+        if self._identity_provider is not None:
+            await self._identity_provider.close()
         try:
             await self._gate.flush_last_used()
         except Fault as fault:

@@ -52,9 +52,12 @@ class AccountStore(Protocol):
     async def forget_tries(self, subject: str, /) -> None:
         """It was them."""
 
+    async def note_sign_in(self, account: Account, way: str, now_ms: int, /) -> None:
+        """A line of the audit: somebody came in, and by which way."""
+
 
 class SignIn:
-    """One per process."""
+    """One per process. Without `passwords_on` nobody comes in by a password, nor chooses one."""
 
     def __init__(
         self,
@@ -62,9 +65,12 @@ class SignIn:
         passwords: Passwords,
         hash_secret: bytes,
         noise: Callable[[int], bytes],
+        *,
+        passwords_on: bool = True,
     ) -> None:
         self._store = store
         self._passwords = passwords
+        self.passwords_on = passwords_on
         self._hash_secret = hash_secret
         self._noise = noise
 
@@ -72,6 +78,7 @@ class SignIn:
         """The accounts this address and password open: one in each tenant where they are the same.
         `place` is where on the net it comes from. Raises Fault: 429 after too many tries, 401 where
         nothing fits."""
+        self._need_passwords()
         email = email.strip().casefold()[:EMAIL_CHARACTERS_MAX]
         here = self._subject("here", place, email)
         await self._count(here, TRIES_FROM_ONE_PLACE_MAX, now_ms)
@@ -103,6 +110,7 @@ class SignIn:
 
     async def change(self, user_id: str, old: str, new: str, by: Actor, place: str) -> None:
         """One's own password, by the one before. Raises Fault for either."""
+        self._need_passwords()
         await self._count(self._subject("here", place, user_id), TRIES_FROM_ONE_PLACE_MAX, by.at)
         account = await self._store.account(user_id)
         if account is None or not await self._matches(old, account.password_hash):
@@ -110,7 +118,8 @@ class SignIn:
         await self._set(account, "new_password", new, by)
 
     async def link(self, user_id: str, tenant_id: str, by: Actor) -> tuple[str, int]:
-        """A secret by which somebody chooses a password, once, and until when."""
+        """A secret by which somebody chooses a password, once, and until when. Raises Fault."""
+        self._need_passwords()
         secret = self._noise(LINK_NOISE_BYTES).hex()
         expires_at = by.at + LINK_MS
         await self._store.add_link(self._link_digest(secret), user_id, expires_at, by, tenant_id)
@@ -118,6 +127,7 @@ class SignIn:
 
     async def by_link(self, secret: str, place: str, now_ms: int) -> Account:
         """Whose link it is. Raises Fault 404 for one that is used or over."""
+        self._need_passwords()
         await self._count(self._subject("place", place), TRIES_OF_ONE_PLACE_MAX, now_ms)
         account = await self._store.by_link(self._link_digest(secret), now_ms)
         if account is None:
@@ -133,6 +143,28 @@ class SignIn:
     async def choose(self, account: Account, password: str, by: Actor) -> None:
         """A first or a new password. Raises Fault for one that cannot be."""
         await self._set(account, "password", password, by)
+
+    async def note(self, account: Account, way: str, now_ms: int) -> None:
+        """Somebody came in."""
+        await self._store.note_sign_in(account, way, now_ms)
+
+    async def count_arrival(self, place: str, now_ms: int) -> None:
+        """One more who comes from `place` by another way than a password. Raises Fault 429."""
+        await self._count(self._subject("arrival", place), TRIES_OF_ONE_PLACE_MAX, now_ms)
+
+    async def forget_arrivals(self, place: str) -> None:
+        """Somebody came in from there: a place where many people are is not shut out."""
+        await self._store.forget_tries(self._subject("arrival", place))
+
+    def _need_passwords(self) -> None:
+        if not self.passwords_on:
+            raise Fault(
+                Kind.FORBIDDEN,
+                "Signing in by password is switched off here.",
+                hint="Sign in by the identity provider of the sign-in page.",
+                retry=False,
+                reason="passwords_off",
+            )
 
     async def _set(self, account: Account, field: str, password: str, by: Actor) -> None:
         if fault := fault_of_chosen(password, account.email):

@@ -18,6 +18,7 @@ def warnings(settings: Settings) -> list[str]:
         *_models(settings),
         *_passwords(settings),
         *_mail(settings),
+        *_sign_in(settings),
     ]
 
 
@@ -38,6 +39,8 @@ def unresolved(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     )
     if settings.web_search.enabled:
         wanted.append(("web_search.api_key", settings.web_search.api_key, "searches fail"))
+    if settings.oidc.enabled:
+        wanted.append(("oidc.client_secret", settings.oidc.client_secret, "nobody signs in by it"))
     if settings.mail.enabled:
         wanted.append(("mail.password", settings.mail.password, "no mail is sent"))
     documents = [
@@ -133,6 +136,19 @@ def _mail(settings: Settings) -> Iterator[str]:
             f"mail: links in letters lead to {settings.server.address}; set server.public_url or "
             "mail.link_url to an address that people can open"
         )
+
+
+def _sign_in(settings: Settings) -> Iterator[str]:
+    if not settings.oidc.enabled:
+        return
+    if not settings.console.enabled:
+        yield "oidc: the console is off, so that nobody signs in"
+    if not settings.server.public_url.startswith("https://"):
+        yield "oidc: server.public_url is not https://; codes and sessions cross in plain text"
+    if not settings.oidc.client_secret:
+        yield "oidc: there is no client_secret; the provider must know a public client with PKCE"
+    if "email" not in settings.oidc.scopes:
+        yield "oidc: `email` is not among the scopes, and nobody is known by anything else at first"
 
 
 def _if_reference(url: str) -> str:

@@ -75,7 +75,7 @@ def _read(text: str, wanted: object) -> object:
             return int(text)
         case inspect.FloatType() if _NUMBER.fullmatch(text):
             return float(text)
-        case inspect.DictType():
+        case inspect.DictType() | inspect.VarTupleType():
             return _toml_value(text)
         case _:
             return text

@@ -25,6 +25,7 @@ from proxy.config.settings import (
     Limits,
     Mail,
     Observability,
+    Oidc,
     Provider,
     Sealing,
     Server,
@@ -54,6 +55,7 @@ _GUARDRAIL = re.compile(
 )
 _GUARDRAIL_VERSION = re.compile(r"[1-9]\d{0,7}|DRAFT", re.ASCII)
 _WHERE_NAMES = ("region", "surface")
+_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}")
 
 
@@ -160,6 +162,26 @@ def _mail_address_or_empty(text: str) -> str | None:
     return "expected an address such as gateway@example.com or Gateway <gateway@example.com>"
 
 
+def _issuer(text: str) -> str | None:
+    if not text:
+        return None
+    if (fault := _web_address(text)) is not None:
+        return fault
+    parts = urlsplit(text)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        # Who can read or change what is sent there can be anybody here.
+        return "expected an https:// address; http:// is for one on this machine, to try it out"
+    if text.rstrip("/").endswith("/.well-known/openid-configuration"):
+        return "expected the issuer itself, without /.well-known/openid-configuration"
+    return None
+
+
+def _label(text: str) -> str | None:
+    if text.strip() and text.isprintable() and len(text) <= 60:
+        return None
+    return "expected a few words, 60 characters at most"
+
+
 def _one_line(text: str) -> str | None:
     return None if text.isprintable() and len(text) <= 200 else "expected one line, 200 at most"
 
@@ -232,6 +254,12 @@ _TEXT_RULES: dict[tuple[type[msgspec.Struct], str], Callable[[str], str | None]]
     (Mail, "contact"): _one_line,
     (Observability, "otlp_endpoint"): _web_address_or_empty,
     (Auth, "key_hash_secret"): _secret_reference,
+    (Oidc, "issuer"): _issuer,
+    (Oidc, "client_id"): _one_line,
+    (Oidc, "client_secret"): _secret_reference,
+    (Oidc, "label"): _label,
+    (Oidc, "verified_claim"): _filled,
+    (Oidc, "newcomers_tenant"): _one_line,
     (Sealing, "secret"): _secret_reference,
     (Sealing, "former_secret"): _secret_reference,
     (Ledger, "folder"): _filled,
@@ -281,6 +309,8 @@ def table_findings(owner: type[msgspec.Struct], table: Table, path: Place) -> It
         yield from _ladder(table, path)
     elif owner is Mail:
         yield from _mail(table, path)
+    elif owner is Oidc:
+        yield from _oidc(table, path)
 
 
 def _mail(table: Table, path: Place) -> Iterator[Finding]:
@@ -290,6 +320,35 @@ def _mail(table: Table, path: Place) -> Iterator[Finding]:
                 yield path, f"`{name}` is missing: mail needs a server and a sender"
     if bool(table.get("user")) != bool(table.get("password")):
         yield path, "`user` and `password` are given together, or neither is"
+
+
+def _oidc(table: Table, path: Place) -> Iterator[Finding]:
+    if table.get("enabled") is True:
+        for name in ("issuer", "client_id"):
+            if not table.get(name):
+                yield path, f"`{name}` is missing: the provider and our name there must be known"
+    scopes = table.get("scopes")
+    if isinstance(scopes, list) and "openid" not in scopes:
+        yield (*path, "scopes"), "`openid` is missing: without it there is no token to sign in by"
+    domains = table.get("newcomers_domains")
+    if table.get("newcomers_tenant") and not domains:
+        yield (
+            path,
+            "`newcomers_domains` is missing: write whose addresses may join "
+            "`newcomers_tenant`; anybody with an account at the provider is nobody's intent",
+        )
+    for domain in domains if isinstance(domains, list) else ():
+        if isinstance(domain, str) and not _DOMAIN.fullmatch(domain):
+            yield (
+                (*path, "newcomers_domains"),
+                "expected domains such as example.com, in small letters",
+            )
+    role = table.get("newcomers_role")
+    if isinstance(role, str) and (role.startswith("msp_") or not role):
+        yield (
+            (*path, "newcomers_role"),
+            "expected the slug of a role of tenants; roles of the MSP are given by hand",
+        )
 
 
 def _bedrock(table: Table, path: Place) -> Iterator[Finding]:
@@ -353,12 +412,28 @@ def joint_findings(raw: Table) -> Iterator[Finding]:
     yield from _vertex_models(raw)
     yield from _bedrock_models(raw)
     yield from _shadowing_aliases(raw)
+    yield from _way_in(raw)
     server, observability = _table(raw.get("server")), _table(raw.get("observability"))
     metrics_port = observability.get("metrics_port", 0)
     if metrics_port and metrics_port == server.get("port", Server().port):
         yield (
             ("observability", "metrics_port"),
             "the server has this port; write 0 for metrics on the main port, or another one",
+        )
+
+
+def _way_in(raw: Table) -> Iterator[Finding]:
+    """How people get into the console."""
+    is_on = _table(raw.get("oidc")).get("enabled") is True
+    if is_on and not _table(raw.get("server")).get("public_url"):
+        yield (
+            ("oidc", "enabled"),
+            "`server.public_url` is missing: the provider sends people back to it",
+        )
+    if _table(raw.get("console")).get("password_sign_in") is False and not is_on:
+        yield (
+            ("console", "password_sign_in"),
+            "nobody could sign in: switch on [oidc], or leave passwords on",
         )
 
 

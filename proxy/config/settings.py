@@ -242,6 +242,37 @@ class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_address_header: str = ""
     """The header in which a proxy in front tells the client's address, such as `X-Real-IP`; tries
     to sign in are counted by it. Empty: by the address of the connection."""
+    password_sign_in: bool = True
+    """Sign in by email address and password; off: by `[oidc]` only."""
+
+
+class Oidc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Signing in to the console by way of a provider of identities (OpenID Connect)."""
+
+    enabled: bool = False
+    """Offer it on the page to sign in."""
+    issuer: str = ""
+    """The provider, as it calls itself: `https://accounts.google.com`."""
+    client_id: str = ""
+    """What the gateway is called there."""
+    client_secret: SecretReference = ""
+    """Its secret, as `env:NAME` or `file:PATH`; empty: a public client, with PKCE alone."""
+    label: str = "Single sign-on"
+    """What the button says."""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    """What is asked for."""
+    verified_claim: str = "email_verified"
+    """The claim that says the address was proven; Microsoft Entra ID calls it `xms_edov`."""
+    newcomers_tenant: str = ""
+    """The tenant that people join whom nobody has invited; empty: they are not let in."""
+    newcomers_domains: tuple[str, ...] = ()
+    """Domains of the addresses of those who may, such as example.com."""
+    newcomers_role: str = "general_user"
+    """What they are there: the slug of a role."""
+    clock_leeway_s: Annotated[int, Meta(ge=0, le=300)] = 60
+    """How far the provider's clock may differ."""
+    timeout_s: Seconds = 10.0
+    """How long the provider may take to answer the gateway."""
 
 
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -379,6 +410,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth: Auth = Auth()
     sealing: Sealing = Sealing()
     console: Console = Console()
+    oidc: Oidc = Oidc()
     upstream: Upstream = Upstream()
     catalog: Catalog = Catalog()
     ledger: Ledger = Ledger()

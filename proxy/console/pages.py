@@ -68,6 +68,8 @@ PAGES: Final = (
     Page("/account", "Your account", "Account"),
 )
 
+HOME: Final = PAGES[0].path
+
 
 def open_to(page: Page, permissions: frozenset[str]) -> bool:
     """May somebody with these permissions see it?"""

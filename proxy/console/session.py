@@ -73,7 +73,7 @@ class Visitors:
         self._sessions = sessions
         self._sign_in = sign_in
         self._wall = wall
-        self._secure = address.startswith("https://")
+        self.secure = address.startswith("https://")
         self.cookie = cookie_name(address)
         self._address = address
         self._place_header = place_header
@@ -92,14 +92,14 @@ class Visitors:
 
     async def caller(self, request: web.Request) -> Caller:
         """Who is signed in. Raises Fault 401 or 403."""
-        return await self._sessions.caller(self._token(request), self._now_ms())
+        return await self._sessions.caller(self._token(request), self.now_ms())
 
     async def begin(self, request: web.Request) -> web.StreamResponse:
         """`POST /console/session`: sign in. What the browser held before is worth nothing after:
         nobody can be led into a session somebody else knows."""
-        self._same_site(request)
-        asked = await _read(request, Credentials)
-        now_ms = self._now_ms()
+        self.check_same_site(request)
+        asked = await read_body(request, Credentials)
+        now_ms = self.now_ms()
         opened = await self._sign_in.accounts(
             asked.email, asked.password, self._place(request), now_ms
         )
@@ -107,15 +107,17 @@ class Visitors:
             opened = [each for each in opened if each.tenant_id == asked.tenant_id] or opened
         if len(opened) > 1:
             tenants = [{"id": each.tenant_id, "name": each.tenant} for each in opened]
-            return _json({"signed_in": False, "tenants": tenants})
-        return await self._let_in(request, opened[0], now_ms)
+            return json_reply({"signed_in": False, "tenants": tenants})
+        response = json_reply({"signed_in": True})
+        await self.let_in(request, response, opened[0], "password", now_ms)
+        return response
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """`GET /console/session`: who is signed in, which pages they may see, and the token that
         writes need."""
         token = self._token(request)
-        caller = await self._sessions.caller(token, self._now_ms())
-        return _json(
+        caller = await self._sessions.caller(token, self.now_ms())
+        return json_reply(
             {
                 "user_id": caller.user_id,
                 "email": caller.email,
@@ -125,6 +127,7 @@ class Visitors:
                 "permissions": sorted(caller.permissions),
                 "address": self._address,
                 "forgery_token": self._sessions.forgery_token(token),
+                "passwords": self._sign_in.passwords_on,
                 "pages": [page for page in PAGES if open_to(page, caller.permissions)],
                 "all_pages": [{"path": page.path, "title": page.title} for page in PAGES],
             }
@@ -134,71 +137,82 @@ class Visitors:
         """`DELETE /console/session`: sign out."""
         await self._writer(request)
         await self._sessions.end(self._token(request))
-        return self._without_cookie(_json({"signed_in": False}))
+        return self._without_cookie(json_reply({"signed_in": False}))
 
     async def end_everywhere(self, request: web.Request) -> web.StreamResponse:
         """`DELETE /console/sessions`: sign out in every browser."""
         caller = await self._writer(request)
         await self._sessions.end_all(caller.user_id)
-        return self._without_cookie(_json({"signed_in": False}))
+        return self._without_cookie(json_reply({"signed_in": False}))
 
     async def change_password(self, request: web.Request) -> web.StreamResponse:
         """`PUT /console/password`: every session ends, and this browser gets a new one."""
         caller = await self._writer(request)
-        asked = await _read(request, NewPassword)
-        now_ms = self._now_ms()
+        asked = await read_body(request, NewPassword)
+        now_ms = self.now_ms()
         by = Actor(caller.user_id, caller.email, now_ms)
         await self._sign_in.change(
             caller.user_id, asked.old_password, asked.new_password, by, self._place(request)
         )
-        return await self._cookie_of(request, caller.user_id, now_ms)
+        response = json_reply({"signed_in": True})
+        await self._give_session(response, caller.user_id, now_ms)
+        return response
 
     async def read_link(self, request: web.Request) -> web.StreamResponse:
         """`POST /console/link`: whose link it is. The secret is in the body, not in an address."""
-        self._same_site(request)
-        asked = await _read(request, Link)
-        account = await self._sign_in.by_link(asked.link, self._place(request), self._now_ms())
-        return _json({"email": account.email, "tenant": account.tenant})
+        self.check_same_site(request)
+        asked = await read_body(request, Link)
+        account = await self._sign_in.by_link(asked.link, self._place(request), self.now_ms())
+        return json_reply({"email": account.email, "tenant": account.tenant})
 
     async def use_link(self, request: web.Request) -> web.StreamResponse:
         """`PUT /console/link`: choose a password and come in."""
-        self._same_site(request)
-        asked = await _read(request, Chosen)
-        now_ms = self._now_ms()
+        self.check_same_site(request)
+        asked = await read_body(request, Chosen)
+        now_ms = self.now_ms()
         account = await self._sign_in.by_link(asked.link, self._place(request), now_ms)
         by = Actor(account.user_id, account.email, now_ms)
         await self._sign_in.choose(account, asked.password, by)
-        return await self._let_in(request, account, now_ms)
+        response = json_reply({"signed_in": True})
+        await self.let_in(request, response, account, "link", now_ms)
+        return response
 
     # ------------------------------------------------------------ cookies
 
-    async def _let_in(
-        self, request: web.Request, account: Account, now_ms: int
-    ) -> web.StreamResponse:
+    async def let_in(
+        self, request: web.Request, response: web.Response, account: Account, by: str, now_ms: int
+    ) -> None:
+        """A new session for whoever just proved who they are, by whatever way; the one their
+        browser had before is over."""
         before = self._token(request)
         if before:
             await self._sessions.end(before)
-        return await self._cookie_of(request, account.user_id, now_ms)
+        await self._sign_in.note(account, by, now_ms)
+        await self._give_session(response, account.user_id, now_ms)
 
-    async def _cookie_of(
-        self, request: web.Request, user_id: str, now_ms: int
-    ) -> web.StreamResponse:
+    async def count_arrival(self, request: web.Request) -> None:
+        """One more try to come in by another way than a password. Raises Fault 429."""
+        await self._sign_in.count_arrival(self._place(request), self.now_ms())
+
+    async def forget_arrivals(self, request: web.Request) -> None:
+        """It was somebody who may come in."""
+        await self._sign_in.forget_arrivals(self._place(request))
+
+    async def _give_session(self, response: web.Response, user_id: str, now_ms: int) -> None:
         token = await self._sessions.begin(user_id, now_ms)
-        response = _json({"signed_in": True})
         response.set_cookie(
             self.cookie,
             token,
             max_age=self._sessions.lifetime_ms // 1000,
             path="/",
-            secure=self._secure,
+            secure=self.secure,
             httponly=True,
             samesite="Lax",
         )
-        return response
 
     def _without_cookie(self, response: web.Response) -> web.Response:
         response.del_cookie(
-            self.cookie, path="/", secure=self._secure, httponly=True, samesite="Lax"
+            self.cookie, path="/", secure=self.secure, httponly=True, samesite="Lax"
         )
         return response
 
@@ -214,9 +228,9 @@ class Visitors:
             request.headers.get(FORGERY_HEADER, ""),
             request.headers.get("sec-fetch-site", ""),
         )
-        return await self._sessions.caller(token, self._now_ms())
+        return await self._sessions.caller(token, self.now_ms())
 
-    def _same_site(self, request: web.Request) -> None:
+    def check_same_site(self, request: web.Request) -> None:
         """Nobody signs somebody else in from another site (login CSRF): such a request could only
         be a form, and a form cannot send JSON as JSON nor hide where it comes from."""
         site = request.headers.get("sec-fetch-site", "same-origin")
@@ -232,7 +246,8 @@ class Visitors:
         told = request.headers.get(self._place_header, "") if self._place_header else ""
         return (told or request.remote or "")[:_PLACE_CHARACTERS_MAX]
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
+        """The clock."""
         return int(self._wall() * 1000)
 
 
@@ -241,7 +256,8 @@ def cookie_name(address: str) -> str:
     return "__Host-hatz_session" if address.startswith("https://") else "hatz_session"
 
 
-async def _read(request: web.Request, kind: type[T]) -> T:
+async def read_body(request: web.Request, kind: type[T]) -> T:
+    """A small JSON body. Raises Fault."""
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
@@ -258,7 +274,8 @@ async def _read(request: web.Request, kind: type[T]) -> T:
         raise Fault(Kind.BAD_REQUEST, "body: Not valid JSON.", retry=False) from None
 
 
-def _json(document: object) -> web.Response:
+def json_reply(document: object) -> web.Response:
+    """An answer of the console's own, which nobody keeps."""
     return web.Response(
         body=msgspec.json.encode(document), content_type="application/json", headers=_NO_STORE
     )

@@ -6,13 +6,14 @@ a session only, never to an API key; who may not see one gets the frame with a 4
 
 from collections.abc import Mapping
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
 
+from proxy.auth.single_sign_on import TROUBLES
 from proxy.console.assets import Assets, text_of
-from proxy.console.pages import PAGES, Page, open_to
+from proxy.console.pages import HOME, PAGES, Page, open_to
 from proxy.console.session import Handler, Visitors
 from proxy.domain.fault import Fault, Kind
 
@@ -40,23 +41,38 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-HOME: Final = PAGES[0].path
 _DOCUMENTS: Final = ("welcome.html", "newcomers.html", "frame.html", "choose.html")
 CHOOSE: Final = "/choose-password"
+
+
+class WaysIn(NamedTuple):
+    """How people sign in: by a password, and by a provider of identities, where `label` is what the
+    button says (empty: by none)."""
+
+    passwords: bool = True
+    label: str = ""
+
+
+BY_PASSWORD: Final = WaysIn()
 
 
 class Shell:
     """The handlers. `address` is the gateway's public URL; empty: as whoever asks calls it. Without
     `visitors` the console is off: nobody signs in, and there is one page for newcomers."""
 
-    def __init__(self, visitors: Visitors | None, assets: Assets, address: str) -> None:
+    def __init__(
+        self, visitors: Visitors | None, assets: Assets, address: str, ways: WaysIn = BY_PASSWORD
+    ) -> None:
         self._visitors = visitors
         self._headers = dict(HEADERS)
         if address.startswith("https://"):
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
         self._address = address
         self._documents = {
-            name: text_of(name).replace("{{assets}}", assets.folder) for name in _DOCUMENTS
+            name: text_of(name)
+            .replace("{{ways-in}}", _ways_in(ways))
+            .replace("{{assets}}", assets.folder)
+            for name in _DOCUMENTS
         }
 
     def routes(self) -> list[tuple[str, str, Handler]]:
@@ -86,7 +102,9 @@ class Shell:
             return self._answer(request, "newcomers.html")
         if await self._permissions(request) is not None:
             return self._moved(HOME)
-        return self._answer(request, "welcome.html")
+        # One of our own sentences, by its name; an address cannot put words onto the page.
+        trouble = TROUBLES.get(request.query.get("trouble", ""), "")
+        return self._answer(request, "welcome.html", trouble=trouble)
 
     async def _choose(self, request: web.Request) -> web.StreamResponse:
         """`GET /choose-password`: the secret of the link never leaves the browser's address bar
@@ -109,11 +127,15 @@ class Shell:
                 return None
             raise
 
-    def _answer(self, request: web.Request, name: str, status: int = 200) -> web.Response:
+    def _answer(
+        self, request: web.Request, name: str, status: int = 200, *, trouble: str = ""
+    ) -> web.Response:
         # The host is what the client says it is, and goes to nobody else: no copy is kept.
         address = self._address or f"http://{request.host}"
+        text = self._documents[name].replace("{{address}}", escape(address))
+        shown = f'<p class="notice bad" role="alert">{escape(trouble)}</p>' if trouble else ""
         return web.Response(
-            text=self._documents[name].replace("{{address}}", escape(address)),
+            text=text.replace("{{trouble}}", shown),
             status=status,
             content_type="text/html",
             headers=self._headers,
@@ -121,3 +143,15 @@ class Shell:
 
     def _moved(self, where: str) -> web.Response:
         return web.Response(status=303, headers={**self._headers, "Location": where})
+
+
+def _ways_in(ways: WaysIn) -> str:
+    """What stands on the page to sign in."""
+    parts = []
+    if ways.label:
+        parts.append(text_of("sign-in-elsewhere.html").replace("{{label}}", escape(ways.label)))
+    if ways.label and ways.passwords:
+        parts.append('<p class="or">or</p>')
+    if ways.passwords:
+        parts.append(text_of("sign-in-form.html"))
+    return "\n".join(parts)

@@ -119,6 +119,15 @@ class Passwords:
         """It was them."""
         await self._database.run([("DELETE FROM sign_in_tries WHERE subject = ?", (subject,))])
 
+    async def note_sign_in(self, account: Account, way: str, now_ms: int, /) -> None:
+        """A line of the audit: somebody came in, and by which way."""
+        by = Actor(account.user_id, account.email, now_ms)
+        after = {"by": way}
+        line = audited(
+            *(by, "session.begin", account.user_id), tenant_id=account.tenant_id, after=after
+        )
+        await self._database.run([line], commutes=True)
+
 
 def links_ended(user_id: str) -> Statement:
     """The statement that ends the links of somebody."""

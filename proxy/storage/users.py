@@ -207,6 +207,7 @@ class Users:
             ("DELETE FROM passwords WHERE user_id = ?", (user_id,)),
             sessions_ended(user_id),
             links_ended(user_id),
+            ("DELETE FROM identities WHERE user_id = ?", (user_id,)),
             audited(by, "user.delete", user_id, tenant_id=before.tenant_id, before=before),
         ]
         await commit(self._database, statements, PEOPLE, KEYS)

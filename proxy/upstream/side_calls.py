@@ -97,6 +97,30 @@ class SideCalls:
     ) -> SideReply:
         """Send `body`, read the whole reply, all within `timeout_s`. Cancelling closes the
         connection. Raises CallFailed, one of its four kinds."""
+        return await self._ask("POST", url, headers, body, timeout_s, bytes_max)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, timeout_s: float, bytes_max: int
+    ) -> SideReply:
+        """The same without a body."""
+        return await self._ask("GET", url, headers, None, timeout_s, bytes_max)
+
+    def admit(self, url: str) -> None:
+        """What the operator has configured names this address, which is as good as if they had done
+        so themselves. Raises ValueError for what is none."""
+        place = _place(URL(url))
+        self._configured |= {place}
+        self._excepted.add(place)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+        bytes_max: int,
+    ) -> SideReply:
         try:
             target = URL(url)
         except ValueError:
@@ -104,7 +128,7 @@ class SideCalls:
         where = _where(target)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._post(target, headers, body, bytes_max)
+                return await self._asked(method, target, headers, body, bytes_max)
         except TimeoutError:
             raise TimedOut(f"{where}: no whole reply in time") from None
         except aiohttp.ClientHttpProxyError as problem:
@@ -133,8 +157,13 @@ class SideCalls:
         """Has anything been asked for yet?"""
         return self._session is not None
 
-    async def _post(
-        self, target: URL, headers: Mapping[str, str], body: bytes, bytes_max: int
+    async def _asked(
+        self,
+        method: str,
+        target: URL,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        bytes_max: int,
     ) -> SideReply:
         via = self._way(target)
         secure = target.scheme == "https"
@@ -149,7 +178,8 @@ class SideCalls:
                     proxy_headers = {_PROXY_AUTHORIZATION: credential}
                 else:
                     headers = {**headers, _PROXY_AUTHORIZATION: credential}
-        async with self._open_session().post(
+        async with self._open_session().request(
+            method,
             target,
             data=body,
             headers=headers,

@@ -31,8 +31,9 @@ class Reply:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Every header; one that is sent twice is a mistake of the gateway's."""
-        names = [name for name, _ in self.all_headers]
+        """Every header; one that is sent twice is a mistake of the gateway's, but for cookies
+        (RFC 9110 section 5.3)."""
+        names = [name for name, _ in self.all_headers if name != "set-cookie"]
         assert len(names) == len(set(names)), f"a header is there twice: {self.all_headers}"
         return dict(self.all_headers)
 

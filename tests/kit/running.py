@@ -175,12 +175,21 @@ class RunningHouse(Gateway):
 def house(
     place: Path, provider_url: str, more: str = "", **settings: object
 ) -> Iterator[RunningHouse]:
-    """`settings` are overrides such as `server__header_timeout_s=1`. Requests are not logged unless
-    `observability__access_log` says so: the lines would stand among those of the tests."""
+    """`settings` are overrides such as `server__header_timeout_s=1`; `{port}` in one is the port it
+    is going to have. Requests are not logged unless `observability__access_log` says so: the lines
+    would stand among those of the tests."""
     config = write_config(place, provider_url, more)
     make_key(config, KEY)
-    chosen = load(config, overrides(**{"observability__access_log": "false", **settings}))
     listening = bind("127.0.0.1", 0, shared=False)
+    chosen = load(
+        config,
+        {
+            name: value.replace("{port}", str(listening.getsockname()[1]))
+            for name, value in overrides(
+                **{"observability__access_log": "false", **settings}
+            ).items()
+        },
+    )
     loop = uvloop.new_event_loop()
     failures: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: failures.append(context))
