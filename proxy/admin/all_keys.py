@@ -29,15 +29,19 @@ class AllKeyStore(Protocol):
         *,
         tenant_id: str | None = None,
         user_id: str | None = None,
+        live_only: bool = False,
     ) -> Sequence[ApiKey]:
-        """Keys of a tenant, of a user, or of all, revoked ones too, newest first."""
+        """Keys of a tenant, of a user, or of all, newest first; revoked ones too, unless
+        `live_only`."""
 
 
 class KeyQuery(msgspec.Struct, frozen=True):
-    """Without a tenant those of all the caller may see; `user_id` narrows them to one person."""
+    """Without a tenant those of all the caller may see; `user_id` narrows them to one person,
+    `live` to those that are not revoked."""
 
     tenant_id: str | None = None
     user_id: str | None = None
+    live: bool = False
     limit: Limit = 100
     offset: Offset = 0
 
@@ -79,7 +83,11 @@ class AllKeys:
         if tenant_id is not None:
             present(await self._tenants.get(tenant_id), tenant_id)
         found = await self._store.page(
-            query.limit, query.offset, tenant_id=tenant_id, user_id=query.user_id
+            query.limit,
+            query.offset,
+            tenant_id=tenant_id,
+            user_id=query.user_id,
+            live_only=query.live,
         )
         return KeyPage([_document(key) for key in found])
 

@@ -11,6 +11,7 @@ from proxy.admin import (
     all_keys,
     api_keys,
     credit_packs,
+    identities,
     invitations,
     me,
     model_switches,
@@ -36,6 +37,7 @@ from proxy.admin.in_flight import InFlightPage, UnderWay
 from proxy.admin.installation import InstallationPages, Notes, Reload
 from proxy.admin.limits import LimitDesk, NamedValues
 from proxy.admin.providers import ProviderPages
+from proxy.admin.search_switch import SearchSwitch
 from proxy.admin.sign_in_links import MakeLink, SignInLinks
 from proxy.admin.stores import RoleStore, SwitchStore, TemplateStore, TenantStore, UserStore
 from proxy.admin.usage_limits import Rules, UseStore
@@ -76,6 +78,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 
     tenants: TenantStore
     users: UserStore
+    identities: identities.IdentityStore
     roles: RoleStore
     templates: TemplateStore
     keys: KeyStore
@@ -93,7 +96,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the table needs to know of the running gateway. `settings` and `rules` give those of
     now; `hash_secret` is what new keys are digested with; without `mail` none is sent. `make_link`
-    is None while the console is off; `worker` is what this process is called."""
+    is None while the console is off; `worker` is what this process is called; `search_lacks` says
+    what is missing for searches."""
 
     shelf: Shelf
     months: Months
@@ -105,6 +109,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     mail: invitations.Mail | None = None
     worker: str = ""
     make_link: MakeLink | None = None
+    search_lacks: Callable[[], str] = lambda: ""
 
     def configured_rules(self) -> Rules:
         """What the file says, whatever was changed since."""
@@ -191,6 +196,7 @@ def _people(stores: Stores, house: House) -> list[AnyEndpoint]:
         *SignInLinks(
             user_pages, house.make_link, lambda: house.settings().server.address
         ).endpoints(),
+        *identities.IdentityPages(stores.identities, user_pages).endpoints(),
         *roles.endpoints(role_pages),
     ]
 
@@ -215,6 +221,11 @@ def _agreed(stores: Stores, house: House) -> list[AnyEndpoint]:
         *LimitDesk(stores.installation, house.configured_rules).endpoints(),
         *ProviderPages(house.settings).endpoints(),
         *InstallationPages(house.settings, house.reload, stores.notes).endpoints(),
+        *SearchSwitch(
+            stores.installation,
+            lambda: house.settings().web_search.enabled,
+            lambda: house.search_lacks(),
+        ).endpoints(),
         *AuditPages(stores.audit).endpoints(),
         *InFlightPage(
             house.under_way, house.worker, lambda: house.settings().server.workers

@@ -65,6 +65,7 @@ def open_console(
         time.time,
         address=address,
         place_header=chosen.client_address_header,
+        single_sign_on=settings.oidc.enabled,
     )
     routes = [*files, *visitors.routes()]
     elsewhere = open_single_sign_on(settings, environ, storage)

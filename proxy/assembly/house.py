@@ -26,6 +26,8 @@ from proxy.admin.limits import NO_CHANGE, LimitChange
 from proxy.admin.openapi import ApiDocument
 from proxy.admin.preferences import GatewayMapping
 from proxy.admin.requests import RequestLookup
+from proxy.admin.search_switch import NAME as WEB_SEARCH
+from proxy.admin.search_switch import SearchChange
 from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
@@ -202,11 +204,17 @@ class House:
             mapping_applies_to_native_ids=settings.catalog.mapping_applies_to_native_ids,
             custom_aliases=settings.catalog.aliases,
         )
+        self._console = open_console(settings, self._environ, storage, self._with_mapping)
         self._desk = open_desk(
             settings, self._environ, database, lambda caller: self._shelf.current.visible(caller)
         )
         self._post_office = open_post_office(
-            settings, self._environ, database, self._desk.months, lambda: self._rules
+            settings,
+            self._environ,
+            database,
+            self._desk.months,
+            lambda: self._rules,
+            self._console.sign_in,
         )
         self._journal = Journal(
             Path(settings.ledger.folder),
@@ -240,8 +248,7 @@ class House:
 
     def _application(self, envelope: Envelope) -> web.Application:
         settings = self.settings
-        console = open_console(settings, self._environ, self._storage, self._with_mapping)
-        self._identity_provider = console.provider
+        console = self._console
         admission = Admission(
             self._gate,
             time.time,
@@ -276,6 +283,7 @@ class House:
                 under_way=lambda: in_flight(self._wheel, time.monotonic()),
                 worker=self._worker,
                 make_link=console.sign_in.link if console.sign_in is not None else None,
+                search_lacks=lambda: self._searches.lacking,
             ),
         )
         return application(
@@ -429,6 +437,7 @@ class House:
             self._maps.invalidate()
         if versions.get(TERMS) != self._versions.get(TERMS):
             await self._take_rules()
+            await self._take_search_switch()
         if versions != self._versions:
             self._gate.forget()
         await self._shelf.refresh(versions.get(MODELS, 0), unix_ms())
@@ -442,6 +451,14 @@ class House:
         self._desk.change(
             replace(limits, ladder=self._rules.ladder, hard_stop=self._rules.hard_stop)
         )
+
+    async def _take_search_switch(self) -> None:
+        """What an administrator switched wins over the file."""
+        changed = await self._installation.get(WEB_SEARCH, SearchChange)
+        wanted = self.settings.web_search.enabled if changed is None else changed.enabled
+        self._searches.switch(wanted and not self._searches.lacking)
+        if self._ready:
+            self._walk.searching = self._searches.searching
 
     async def _watch_changes(self) -> None:
         """Whatever is changed in storage counts here within two `refresh_s`."""
@@ -608,8 +625,8 @@ class House:
         await self._apart.close()
         self._suppliers.close()
         await self._searches.close()
-        if self._identity_provider is not None:
-            await self._identity_provider.close()
+        if self._console.provider is not None:
+            await self._console.provider.close()
         try:
             await self._gate.flush_last_used()
         except Fault as fault:

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from proxy.auth.sign_in import SignIn
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Mail, Settings
 from proxy.domain.fault import Fault
@@ -17,9 +18,11 @@ from proxy.domain.letter import Away
 from proxy.domain.terms import Ladder
 from proxy.limits.window import Months
 from proxy.notices.invitations import Invitations
-from proxy.notices.outbox import Carrier, Outbox, Patience
+from proxy.notices.outbox import Carrier, Outbox, Patience, as_it_is
 from proxy.notices.watch import AllowanceWatch
+from proxy.notices.ways_in import WaysIn
 from proxy.notices.wording import House as LetterHouse
+from proxy.notices.wording import WayIn
 from proxy.storage.database import Database, unix_ms
 from proxy.storage.letters import Letters
 from proxy.storage.packages import Packages
@@ -41,9 +44,10 @@ class PostOffice:
         database: Database,
         months: Months,
         rules: Callable[[], tuple[Ladder, bool]],
+        sign_in: SignIn | None,
     ) -> None:
         mail = settings.mail
-        house = LetterHouse(mail.link_url.rstrip("/") or settings.server.address, mail.contact)
+        house = _letter_house(settings, sign_in)
         letters = Letters(database)
         self.outbox = Outbox(
             letters,
@@ -51,6 +55,9 @@ class PostOffice:
             wall_ms=unix_ms,
             waiting_max=mail.waiting_max,
             patience=Patience(give_up_after_s=mail.give_up_after_s),
+            finish=as_it_is
+            if sign_in is None
+            else WaysIn(sign_in.mail_link, house.link, unix_ms).finished,
         )
         self.invitations = Invitations(letters, self.outbox, house)
         self._every_s = mail.notices_every_s
@@ -88,11 +95,21 @@ def open_post_office(
     database: Database,
     months: Months,
     rules: Callable[[], tuple[Ladder, bool]],
+    sign_in: SignIn | None,
 ) -> PostOffice | None:
-    """None while mail is switched off."""
+    """None while mail is switched off. `sign_in` is None while the console is."""
     if not settings.mail.enabled:
         return None
-    return PostOffice(settings, environ, database, months, rules)
+    return PostOffice(settings, environ, database, months, rules, sign_in)
+
+
+def _letter_house(settings: Settings, sign_in: SignIn | None) -> LetterHouse:
+    mail = settings.mail
+    way: WayIn = "told"
+    if sign_in is not None:
+        way = "password" if sign_in.passwords_on else "elsewhere"
+    link = mail.link_url.rstrip("/") or settings.server.address
+    return LetterHouse(link, mail.contact, way, settings.oidc.label)
 
 
 class _NoServer:

@@ -3,6 +3,7 @@
 from proxy.admin.table import Stores
 from proxy.storage.audit import Audit
 from proxy.storage.database import Database
+from proxy.storage.identities import Identities
 from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
 from proxy.storage.models import ModelSwitches
@@ -22,6 +23,7 @@ def office_stores(database: Database) -> Stores:
     return Stores(
         tenants=Tenants(database),
         users=Users(database),
+        identities=Identities(database),
         roles=Roles(database),
         templates=Templates(database),
         keys=Keys(database),

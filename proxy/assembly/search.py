@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from proxy.catalog.cupboard import Cupboard
 from proxy.config.secrets import SecretProblem, resolve
-from proxy.config.settings import Settings
+from proxy.config.settings import Settings, WebSearch
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.gateway.searching import Searching
@@ -23,15 +23,27 @@ OUTCOMES_KEPT_MAX = 1000
 
 
 class Searches:
-    """One per process. `searching` is what the walk is given."""
+    """One per process. `searching` is what the walk is given; `lacking` is what is missing for
+    searches to be made, empty: nothing."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], seal: SearchSeal) -> None:
         """Raises Fault where search is switched on but has no key."""
         wanted = settings.web_search
         self._calls: SideCalls | None = None
         self.service: SearchCarrier | None = None
+        self.lacking = ""
         account: FirecrawlAccount | None = None
-        if wanted.enabled:
+        key = ""
+        try:
+            key = _key(wanted.api_key, environ)
+        except Fault as fault:
+            if wanted.enabled:
+                raise
+            self.lacking = fault.message
+        if not self.lacking and not key and wanted.base_url == WebSearch().base_url:
+            self.lacking = "web_search.api_key is empty"
+        if wanted.enabled or not self.lacking:
+            # Also while it is off: an administrator may switch it on. Nothing is opened before.
             upstream = settings.upstream
             self._calls = SideCalls(
                 SideLimits(
@@ -54,10 +66,13 @@ class Searches:
             options = SearchOptions(
                 version=wanted.api_version, limit=wanted.results, deep=wanted.deep
             )
-            account = FirecrawlAccount(
-                wanted.base_url, _key(wanted.api_key, environ), options, wall=time.time
-            )
-        self.searching = Searching(seal, wanted.when_disabled, account, self.service)
+            account = FirecrawlAccount(wanted.base_url, key, options, wall=time.time)
+        self._on = Searching(seal, wanted.when_disabled, account, self.service)
+        self.searching = self._on if wanted.enabled else self._on.off
+
+    def switch(self, on: bool) -> None:
+        """Search from the next request on, or no longer."""
+        self.searching = self._on if on else self._on.off
 
     def out_of(self, call: Call, body: Body) -> Body:
         """The body without searches of ours, for a provider that has its own. Raises Fault 400

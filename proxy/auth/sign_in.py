@@ -43,6 +43,9 @@ class AccountStore(Protocol):
     ) -> None:
         """A link for somebody, in place of those before."""
 
+    async def add_mail_link(self, digest: bytes, user_id: str, expires_at: int, /) -> None:
+        """A link that goes to somebody by mail, beside those before."""
+
     async def by_link(self, digest: bytes, now_ms: int, /) -> Account | None:
         """Whose link it is, while it is good."""
 
@@ -123,6 +126,15 @@ class SignIn:
         secret = self._noise(LINK_NOISE_BYTES).hex()
         expires_at = by.at + LINK_MS
         await self._store.add_link(self._link_digest(secret), user_id, expires_at, by, tenant_id)
+        return secret, expires_at
+
+    async def mail_link(self, user_id: str, now_ms: int) -> tuple[str, int]:
+        """The same for a letter that goes out now; who wrote it is in the audit already. Links made
+        before stay good: letters are not the only way they are handed over. Raises Fault."""
+        self._need_passwords()
+        secret = self._noise(LINK_NOISE_BYTES).hex()
+        expires_at = now_ms + LINK_MS
+        await self._store.add_mail_link(self._link_digest(secret), user_id, expires_at)
         return secret, expires_at
 
     async def by_link(self, secret: str, place: str, now_ms: int) -> Account:

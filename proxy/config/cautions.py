@@ -129,8 +129,9 @@ def _mail(settings: Settings) -> Iterator[str]:
     mail = settings.mail
     if not mail.enabled:
         return
-    if mail.tls == "none" and mail.user and mail.host not in ("localhost", "127.0.0.1", "::1"):
-        yield "mail: tls is none, so that user and password cross the network in plain text"
+    if mail.tls == "none" and mail.host not in ("localhost", "127.0.0.1", "::1"):
+        what = "user and password" if mail.user else "sign-in links of invitations"
+        yield f"mail: tls is none, so that {what} cross the network in plain text"
     if not mail.link_url and not settings.server.public_url:
         yield (
             f"mail: links in letters lead to {settings.server.address}; set server.public_url or "

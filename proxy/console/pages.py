@@ -51,6 +51,7 @@ PAGES: Final = (
         (MANAGE_TENANT, MANAGE_USERS, VIEW_USAGE, MSP_VIEW, MSP_TENANTS, MSP_BILLING),
     ),
     Page("/admin/users", "Users", ADMIN, (MANAGE_USERS, MSP_VIEW, MSP_USERS)),
+    Page("/admin/keys", "API keys", ADMIN, (MANAGE_USERS, MSP_VIEW, MSP_USERS)),
     Page(
         "/admin/roles",
         "Roles",

@@ -59,7 +59,7 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Visitors:
     """Who is signed in, and how one becomes it. `address` is the gateway's public URL, empty where
     it is not known. `place_header` names the header in which a proxy in front tells the client's
-    address; empty: there is none."""
+    address; empty: there is none. `single_sign_on`: people also sign in elsewhere."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Visitors:
         *,
         address: str,
         place_header: str = "",
+        single_sign_on: bool = False,
     ) -> None:
         self._sessions = sessions
         self._sign_in = sign_in
@@ -77,6 +78,7 @@ class Visitors:
         self.cookie = cookie_name(address)
         self._address = address
         self._place_header = place_header
+        self._single_sign_on = single_sign_on
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path, handler."""
@@ -128,6 +130,7 @@ class Visitors:
                 "address": self._address,
                 "forgery_token": self._sessions.forgery_token(token),
                 "passwords": self._sign_in.passwords_on,
+                "single_sign_on": self._single_sign_on,
                 "pages": [page for page in PAGES if open_to(page, caller.permissions)],
                 "all_pages": [{"path": page.path, "title": page.title} for page in PAGES],
             }

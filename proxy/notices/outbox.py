@@ -8,7 +8,7 @@ the server is away all letters wait together; one that the server puts off waits
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -80,6 +80,15 @@ class Patience(msgspec.Struct, frozen=True):
     give_up_after_s: float = 86_400.0
 
 
+Finish = Callable[[Letter], Awaitable[Letter]]
+"""What a letter says that must not lie in storage. Raises Fault."""
+
+
+async def as_it_is(letter: Letter) -> Letter:
+    """A letter with nothing to add."""
+    return letter
+
+
 class Outbox:
     """One per process. `trouble` is what keeps letters from going out, empty: nothing; `outcomes`
     are counts."""
@@ -92,6 +101,7 @@ class Outbox:
         wall_ms: Callable[[], int],
         waiting_max: int,
         patience: Patience,
+        finish: Finish = as_it_is,
     ) -> None:
         self.trouble = ""
         self.outcomes: dict[str, int] = {}
@@ -100,6 +110,7 @@ class Outbox:
         self._wall_ms = wall_ms
         self._waiting_max = waiting_max
         self._patience = patience
+        self._finish = finish
         self._handed_in = asyncio.Event()
         self._closing = False
         self._closed = asyncio.Event()
@@ -166,8 +177,9 @@ class Outbox:
         if not letters:
             return False
         done = 0
+        finished = [await self._finish(letter) for letter in letters]
         try:
-            async with asyncio.timeout(ROUND_S), aclosing(self._carrier.carry(letters)) as fates:
+            async with asyncio.timeout(ROUND_S), aclosing(self._carrier.carry(finished)) as fates:
                 async for fate in fates:
                     if isinstance(fate, Away):
                         self._went_away(fate.why)

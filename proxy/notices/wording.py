@@ -4,7 +4,7 @@ Plain text: no mail reader gets it wrong, and names of tenants and people cannot
 Credits are micro-credits. Pure.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,11 +15,21 @@ from proxy.limits.rules import EVERYTHING
 SUBJECT_NAME_CHARACTERS_MAX = 60
 
 
+LINK_MARK = "\x1flink\x1f"
+"""Stands for a link that is not made yet; no name of anybody holds such characters."""
+WayIn = Literal["told", "password", "elsewhere"]
+"""How who is invited comes in: whoever invited them sees to it; they choose a password by a link;
+they sign in by the identity provider."""
+
+
 class House(msgspec.Struct, frozen=True):
-    """What all letters say of this installation: `link` leads to it, `contact` is whom to ask."""
+    """What all letters say of this installation: `link` leads to it, `contact` is whom to ask,
+    `way_in` how one comes in, `label` what the button of the identity provider says."""
 
     link: str
     contact: str = ""
+    way_in: WayIn = "told"
+    label: str = ""
 
     @property
     def asked(self) -> str:
@@ -98,7 +108,6 @@ def reached(standing: Standing, first_name: str, house: House) -> Words:
 def invitation(user: User, inviter: str, house: House) -> Words:
     """Somebody is to use the gateway. `inviter` is an address, or empty."""
     who = inviter or "An administrator"
-    answer = "Answer this letter to tell them" if inviter else f"Tell {house.asked}"
     return Words(
         f"Invitation to the workspace {_short(user.tenant)}",
         f"{_greeting(user.first_name)}\n\n"
@@ -106,10 +115,29 @@ def invitation(user: User, inviter: str, house: House) -> Words:
         f"    {house.link}\n\n"
         f"    You        {user.email}\n"
         f"    Your role  {user.role}\n\n"
-        f"{answer} that you accept: your account is then made active, and\n"
-        "you get an API key for your client. The page above says how to connect one.\n\n"
+        f"{_way_in(inviter, house)}\n\n"
         f"Questions: {house.asked}.\n\n"
         "If you do not know what this is about, you need not do anything.\n",
+    )
+
+
+def _way_in(inviter: str, house: House) -> str:
+    """What to do now."""
+    if house.way_in == "password":
+        return (
+            "To accept, choose your password here:\n\n"
+            f"    {LINK_MARK}\n\n"
+            "Then make an API key for your client; the page above says how to connect one."
+        )
+    if house.way_in == "elsewhere":
+        return (
+            f'To accept, sign in there by "{house.label}" with this address. Then make an API key\n'
+            "for your client; the page says how to connect one."
+        )
+    answer = "Answer this letter to tell them" if inviter else f"Tell {house.asked}"
+    return (
+        f"{answer} that you accept: your account is then made active, and\n"
+        "you get an API key for your client. The page above says how to connect one."
     )
 
 

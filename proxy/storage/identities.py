@@ -92,6 +92,12 @@ class Identities:
             conflict = "the account is linked to another subject."
             await commit(self._database, statements, PEOPLE, conflict=conflict)
 
+    async def of_user(self, user_id: str, /) -> list[tuple[str, int]]:
+        """Issuers a user is linked at, and since when (Unix milliseconds)."""
+        where = "SELECT issuer, linked_at FROM identities WHERE user_id = ? ORDER BY issuer"
+        rows = await self._database.fetch(where, (user_id,))
+        return [(issuer, linked_at) for issuer, linked_at in rows]
+
     async def unlink(self, user_id: str, tenant_id: str, by: Actor, /) -> int:
         """The account is nobody's at any provider; how many links that were."""
         found = await self._database.fetch(

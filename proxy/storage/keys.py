@@ -83,10 +83,14 @@ class Keys:
         *,
         tenant_id: str | None = None,
         user_id: str | None = None,
+        live_only: bool = False,
     ) -> list[ApiKey]:
-        """Keys of a tenant, of a user, or of all, revoked ones too, newest first."""
+        """Keys of a tenant, of a user, or of all, newest first; revoked ones too, unless
+        `live_only`."""
         wanted = [("t.id = ?", tenant_id), ("u.id = ?", user_id)]
         conditions = [condition for condition, value in wanted if value is not None]
+        if live_only:
+            conditions.append("k.revoked_at IS NULL")
         params = [value for _, value in wanted if value is not None]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         rows = await self._database.fetch(

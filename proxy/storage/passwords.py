@@ -14,6 +14,7 @@ from proxy.storage.writing import commit
 
 ACCOUNTS_MAX = 10
 """In so many tenants one address is looked at."""
+LINKS_OF_USER_MAX = 5
 
 _ACCOUNTS = (
     "SELECT u.id, u.email, u.status, t.id, t.name, t.status, p.hash"
@@ -91,6 +92,19 @@ class Passwords:
                 (insert, (digest, user_id, expires_at)),
                 audited(by, "sign_in_link.create", user_id, tenant_id=tenant_id),
             ],
+        )
+
+    async def add_mail_link(self, digest: bytes, user_id: str, expires_at: int, /) -> None:
+        """A link that goes to somebody by mail, beside those before, of which the last ones stay
+        good."""
+        insert = "INSERT INTO sign_in_links (digest, user_id, expires_at) VALUES (?, ?, ?)"
+        too_many = (
+            "DELETE FROM sign_in_links WHERE user_id = ? AND digest NOT IN (SELECT digest FROM"
+            " sign_in_links WHERE user_id = ? ORDER BY expires_at DESC"
+            f" LIMIT {LINKS_OF_USER_MAX - 1})"
+        )
+        await self._database.run(
+            [(too_many, (user_id, user_id)), (insert, (digest, user_id, expires_at))]
         )
 
     async def by_link(self, digest: bytes, now_ms: int, /) -> Account | None:

@@ -39,6 +39,7 @@ from proxy.storage.changes import MODELS as MODELS_TOPIC
 from proxy.storage.changes import Changes
 from proxy.storage.database import Database
 from proxy.storage.entries import Entries
+from proxy.storage.identities import Identities
 from proxy.storage.installation import Installation
 from proxy.storage.keys import Keys
 from proxy.storage.letters import Letters
@@ -197,6 +198,7 @@ class People:
             users=self.users,
             roles=self.roles,
             templates=Templates(database),
+            identities=Identities(database),
             keys=self.keys,
             packages=self.packages,
             packs=self.packs,

@@ -177,6 +177,9 @@ def test_replies_are_as_described(
     if name == "DELETE /v1/admin/api-keys/{key_id}":
         # The usual one is gone: it was removed as one's own.
         real["key_id"] = office.known.key_ids["beta.workshop_user"]
+    if name == "DELETE /v1/admin/users/{user_id}/identities":
+        # The usual user is gone, too.
+        real["user_id"] = office.known.ids["acme.target"]
     elsewhere = {**real, "tenant_id": office.known.ids["beta"]}
     statuses: set[int] = set()
 

@@ -105,6 +105,12 @@ CASES: dict[str, Case] = {
     ),
     "DELETE /v1/admin/users/{user_id}": Case("ca pa ad tm hd", "pa ad tm hd"),
     "POST /v1/admin/users/{user_id}/sign-in-link": Case("ca pa ad tm hd", "pa ad tm hd"),
+    "GET /v1/admin/users/{user_id}/identities": Case("ca pa ad tm hd", "pa ad tm hd"),
+    "DELETE /v1/admin/users/{user_id}/identities": Case(
+        "ca pa ad tm hd",
+        "pa ad tm hd",
+        ready="INSERT INTO identities VALUES ('https://id.example', 'subject', ?, 1)",
+    ),
     "POST /v1/admin/users/{user_id}/transfer": Case(
         "pa ad tm hd",
         "pa ad tm hd",
@@ -168,6 +174,8 @@ CASES: dict[str, Case] = {
     ),
     "GET /v1/admin/providers": nothing_of_anyone(MSP),
     "GET /v1/admin/settings": nothing_of_anyone("pa ad"),
+    "GET /v1/admin/settings/web-search": nothing_of_anyone(MSP),
+    "PUT /v1/admin/settings/web-search": nothing_of_anyone("pa ad", body=body(enabled=True)),
     "POST /v1/admin/reload": nothing_of_anyone("pa ad"),
     "GET /v1/admin/in-flight": nothing_of_anyone(f"ca {MSP}"),
     "GET /v1/admin/audit": Case("pa ad", "pa ad", query="?tenant_id={tenant_id}"),
@@ -220,7 +228,7 @@ async def everything(people: People) -> dict[str, list[tuple[Any, ...]]]:
     tables = (
         *("tenants", "users", "roles", "keys", "packages", "credit_packs", "tenant_templates"),
         *("model_switches", "rates", "installation", "preferences", "audit", "letters"),
-        *("passwords", "sessions", "sign_in_links"),
+        *("passwords", "sessions", "sign_in_links", "identities"),
     )
     return {
         table: sorted(await people.database.fetch(f"SELECT * FROM {table}"), key=repr)

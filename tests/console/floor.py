@@ -38,6 +38,10 @@ OPUS = "anthropic.claude-opus-5-5"
 KIMI = "moonshot.kimi-k2-thinking"
 
 _MORE = """
+[web_search]
+base_url = "{provider}"
+api_key = ""
+
 [[providers]]
 name = "kimi"
 wire = "openai_chat"

@@ -2,6 +2,7 @@
 
 import threading
 
+import msgspec
 from playwright.sync_api import expect
 
 from tests.console.conftest import Visits
@@ -118,6 +119,84 @@ def test_a_suspended_user_is_out_at_once_with_key_and_session(visits: Visits, fl
         expected = (403, "next=") if status == "Suspended" else (200, "/workspace/keys")
         assert floor.say(key).status == expected[0]
         assert expected[1] in theirs.go("/workspace/keys").url
+
+
+def test_a_key_of_somebody_is_found_and_revoked(visits: Visits, floor: Floor) -> None:
+    key = floor.key(CARL)
+    assert floor.say(key).status == 200
+    page = visits(ADA).go("/admin/keys")
+    row = page.get_by_role("row").filter(has_text=CARL)
+    expect(row).to_have_count(1)
+    assert "eve@beta.example" not in page.content()
+    row.get_by_role("button", name=f"Revoke the key for a test of {CARL}").click()
+    page.get_by_role("button", name="Cancel").click()
+    assert floor.say(key).status == 200
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke the key", exact=True).click()
+    expect(page.locator(".told")).to_contain_text("The key is revoked.")
+    expect(row).to_have_count(0)
+    assert floor.say(key).status == 401
+    page.get_by_label("Revoked ones, too").check()
+    expect(page.get_by_role("row").filter(has_text=CARL)).to_contain_text("revoked")
+    assert key not in page.content()
+    everybody = visits(ROOT_USER).go("/admin/keys")
+    floor.key("eve@beta.example", "Zebra")
+    everybody.get_by_label("Tenant").select_option(label="Zebra")
+    expect(everybody.get_by_role("row").filter(has_text="eve@beta.example")).to_be_visible()
+    expect(everybody.get_by_role("row").filter(has_text=ADA)).to_have_count(0)
+
+
+def test_without_mail_an_invitation_is_not_said_to_be_sent_again(visits: Visits) -> None:
+    here = visits(ADA)
+    here.expected.add(409)
+    page = here.go("/admin/users")
+    page.get_by_role("button", name="Invite people").click()
+    page.get_by_label("Email addresses").fill("later@acme.example")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    expect(page.locator(".told")).to_contain_text("Mail is switched off")
+    page.get_by_role("button", name="Invite later@acme.example again").click()
+    expect(page.locator(".told")).to_contain_text("Nothing was sent.")
+
+
+def searched(floor: Floor, key: str) -> int:
+    """How many searches a request makes that asks for one."""
+    body = {
+        "model": KIMI,
+        "max_tokens": 200,
+        "tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 1}],
+        "messages": [
+            {"role": "user", "content": "Perform a web search for the query: tide tables"}
+        ],
+    }
+    headers = {"X-Api-Key": key}
+    said = floor.gateway.ask(
+        "POST", "/v1/anthropic/v1/messages", headers, msgspec.json.encode(body)
+    )
+    if said.status != 200:
+        assert b"administrator" in said.body, said.body
+        return 0
+    usage = said.json()["usage"].get("server_tool_use") or {}
+    return int(usage.get("web_search_requests", 0))
+
+
+def test_web_search_is_switched_for_the_installation(visits: Visits, floor: Floor) -> None:
+    key = floor.key(BOB)
+    assert searched(floor, key) == 0
+    page = visits(ROOT_USER).go("/admin/limits")
+    switch = page.get_by_role("switch", name="Search the web")
+    expect(switch).not_to_be_checked()
+    switch.check()
+    expect(page.locator(".told")).to_contain_text("Web search is on.")
+    expect(page.get_by_text("changed; the configuration says off")).to_be_visible()
+    assert searched(floor, key) == 1
+    seen = visits("help@msp.example").go("/admin/limits")
+    expect(seen.get_by_role("switch", name="Search the web")).to_be_disabled()
+    expect(seen.get_by_role("switch", name="Search the web")).to_be_checked()
+    page.get_by_role("button", name="Web search as configured").click()
+    expect(page.locator(".told").last).to_contain_text("Web search is off.")
+    assert searched(floor, key) == 0
+    page = visits(ROOT_USER).go("/admin/audit")
+    expect(page.get_by_role("row").filter(has_text="web_search")).to_have_count(2)
 
 
 def test_the_ladder_is_changed_and_taken_back(visits: Visits) -> None:

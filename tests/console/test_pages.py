@@ -104,6 +104,18 @@ def test_a_phone_has_room_for_it(used: Floor, visits: Visits, page: Page) -> Non
     picture(here.page, PICTURES / "phone", page.path.strip("/").replace("/", "-"))
 
 
+@pages
+def test_no_table_is_wider_than_a_small_laptop(used: Floor, visits: Visits, page: Page) -> None:
+    here = visits(ROOT_USER, viewport={"width": 1280, "height": 800})
+    here.go(page.path)
+    wide = here.page.locator(".scroll").evaluate_all(
+        "all => all.filter((each) => each.scrollWidth > each.clientWidth)"
+        ".map((each) => `${each.getAttribute('aria-label')}: ${each.scrollWidth} px in"
+        " ${each.clientWidth}`)"
+    )
+    assert wide == []
+
+
 @pytest.mark.parametrize("email", EVERYBODY)
 def test_everybody_sees_the_pages_of_their_role_and_no_other(
     used: Floor, visits: Visits, email: str

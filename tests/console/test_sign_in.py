@@ -1,11 +1,15 @@
 """Signing in and out, by the page and by the keyboard alone."""
 
 import re
+from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.console.conftest import Visits
-from tests.console.floor import ADA, BOB, PASSWORD, ROOT_USER, Floor
+from tests.console.floor import ADA, BOB, PASSWORD, ROOT_USER, Floor, beside, opened_floor
+from tests.kit.browser import visit
+from tests.kit.mail_server import mailbox
+from tests.kit.running import until
 
 
 def test_somebody_signs_in_goes_where_they_wanted_and_signs_out(visits: Visits) -> None:
@@ -119,6 +123,46 @@ def test_a_link_lets_somebody_choose_a_password_once(visits: Visits, floor: Floo
     again.expected.add(404)
     again.page.goto(link)
     expect(again.page.locator("#choose-error")).to_contain_text("no longer good")
+
+
+def test_who_is_invited_by_mail_chooses_a_password_by_it(browser: Browser, tmp_path: Path) -> None:
+    with mailbox() as box:
+        wanted = {
+            "server__public_url": "http://127.0.0.1:{port}",
+            "mail__enabled": "true",
+            "mail__host": "127.0.0.1",
+            "mail__port": box.port,
+            "mail__tls": "none",
+            "mail__from_address": "gateway@example.com",
+        }
+        with beside(opened_floor(tmp_path, **wanted)) as floor:
+            admin = visit(browser, floor.base)
+            admin.sign_in(ROOT_USER, PASSWORD)
+            page = admin.go("/admin/users")
+            page.get_by_role("button", name="Invite people").click()
+            page.get_by_label("Email addresses").fill("guest@msp.example")
+            page.get_by_role("button", name="Invite", exact=True).click()
+            expect(page.locator(".told")).to_contain_text("Invitations go out by mail.")
+            until(lambda: box.mails, "the letter")
+            (link,) = re.findall(r"http://\S+/choose-password#[0-9a-f]{64}", box.mails[0].text)
+            # What opens an account lies nowhere in storage.
+            files = b"".join(each.read_bytes() for each in tmp_path.glob("gateway.db*"))
+            assert link.partition("#")[2].encode() not in files
+            admin.expected.add(429)
+            page.get_by_role("button", name="Invite guest@msp.example again").click()
+            expect(page.locator(".told").last).to_contain_text("less than a minute ago")
+
+            here = visit(browser, floor.base)
+            here.page.goto(link)
+            expect(here.page.locator("#whose")).to_have_text("For guest@msp.example in MSP.")
+            here.page.get_by_label("New password").fill("a password of my own")
+            here.page.get_by_label("The same again").fill("a password of my own")
+            here.page.get_by_role("button", name="Save").click()
+            here.page.wait_for_selector("main[data-shown=yes]")
+            expect(here.page.locator("#who")).to_contain_text("guest@msp.example")
+            assert [*admin.unexpected(), *here.unexpected()] == []
+            admin.context.close()
+            here.context.close()
 
 
 def test_one_changes_ones_own_password(visits: Visits, floor: Floor) -> None:

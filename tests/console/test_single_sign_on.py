@@ -573,6 +573,24 @@ def test_without_settings_there_is_no_such_door(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- by hand
 
 
+def test_an_administrator_removes_a_link(
+    visits: Visits, traveller: Travellers, there: IdentityProvider, floor: Floor
+) -> None:
+    floor.run("user", "create", "moved@acme.example", "--tenant", "Acme")
+    there.people = {"old": known("moved@acme.example"), "new": known("moved@acme.example")}
+    assert traveller().sign_in("old") == "/workspace/preferences"
+    assert traveller().sign_in("new") == "/?trouble=linked"
+    page = visits(ADA).go("/admin/users")
+    page.get_by_role("button", name="Change moved@acme.example").click()
+    expect(page.get_by_text(f"Linked at {there.url} since")).to_be_visible()
+    page.get_by_role("button", name="Remove the link").click()
+    page.get_by_role("button", name="Remove the link").last.click()
+    expect(page.locator(".told")).to_contain_text("The link is removed.")
+    assert traveller().sign_in("new") == "/workspace/preferences"
+    (line,) = audit(floor, "identity.unlink")
+    assert line["actor"] == ADA
+
+
 def test_by_hand_in_a_browser(visits: Visits, there: IdentityProvider, browser: Browser) -> None:
     there.people = {"Ada Lovelace": known(ADA, sub="subject of ada")}
     here = visits()

@@ -22,7 +22,7 @@ export async function show(page, session) {
         ]),
         el("details", { class: "hint" }, el("summary", {}, "What your role may do"), el("ul", {}, session.permissions.map((name) => el("li", {}, name)))),
       ),
-      card(
+      session.passwords ? card(
         "Change your password",
         form({
           submit: "Change the password",
@@ -38,7 +38,7 @@ export async function show(page, session) {
             setTimeout(() => location.reload(), 800);
           },
         }),
-      ),
+      ) : null,
       card(
         "Sessions",
         el("p", { class: "quiet" }, "Ends your session in every browser, also in this one. API keys keep working."),

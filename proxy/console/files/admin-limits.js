@@ -1,13 +1,13 @@
 // Limits of the installation, web search, and the settings that hold.
 
-import { badge, button, card, el, facts, fill, freshId, pageHead, tell } from "./dom.js";
+import { button, card, el, facts, fill, freshId, pageHead, tell } from "./dom.js";
 import { get, post, put } from "./api.js";
 import { attempted } from "./dialogs.js";
 import { ladderForm, ladderTable } from "./ladder.js";
 
 export async function show(page, session) {
   const may = session.may("msp.settings");
-  const [limits, installation] = await Promise.all([get("/v1/admin/limits"), may ? get("/v1/admin/settings") : null]);
+  const [limits, search, installation] = await Promise.all([get("/v1/admin/limits"), get("/v1/admin/settings/web-search"), may ? get("/v1/admin/settings") : null]);
   const redraw = () => show(page, session);
   const save = (wish) =>
     attempted(async () => {
@@ -34,20 +34,43 @@ export async function show(page, session) {
           )
         : null,
     ),
-    installation ? webSearch(installation.settings.web_search) : null,
+    webSearch(search, may, installation?.settings.web_search, redraw),
     installation ? settings(installation.settings) : null,
   );
 }
 
-function webSearch(found) {
+function webSearch(state, may, service, redraw) {
+  const set = (enabled) =>
+    attempted(async () => {
+      const said = await put("/v1/admin/settings/web-search", { enabled });
+      tell(`Web search is ${said.enabled ? "on" : "off"}. It counts with the next request.`);
+      await redraw();
+      return said;
+    });
+  const id = freshId("web-search");
+  const box = el("input", {
+    id,
+    type: "checkbox",
+    role: "switch",
+    checked: state.enabled,
+    disabled: !may || Boolean(state.lacking),
+    on: {
+      change: async () => {
+        if ((await set(box.checked)) === undefined) box.checked = !box.checked;
+      },
+    },
+  });
   return card(
     "Web search",
+    el("label", { class: "switch", for: id }, box, "Search the web for the models of this installation"),
+    state.lacking ? el("p", { class: "notice warn" }, `Searches cannot be made: ${state.lacking}. The service and its key stand in the configuration, [web_search].`) : null,
     facts([
-      ["For the installation", found.enabled ? badge("on", "good") : badge("off", "warn")],
-      ["Service", found.base_url],
-      ["While it is off", found.when_disabled],
+      ["Here", state.changed ? `changed; the configuration says ${state.default ? "on" : "off"}` : "as the configuration has it"],
+      ["Service", service?.base_url],
+      ["While it is off", service?.when_disabled],
     ]),
-    el("p", { class: "hint" }, "The switch of the installation stands in the configuration, [web_search]; each tenant has one of its own on its page."),
+    el("p", { class: "hint" }, "Each tenant has a switch of its own on its page, too."),
+    may && state.changed ? el("div", { class: "actions" }, button("Web search as configured", () => set(null))) : null,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { badge, button, card, el, empty, fill, pageHead, tell } from "./dom.js";
 import { every, get, patch, post, remove } from "./api.js";
-import { confirmed, formDialog, openDialog } from "./dialogs.js";
+import { attempted, confirmed, formDialog, openDialog } from "./dialogs.js";
 import { copyButton } from "./clipboard.js";
 import { dayOf, minuteOf } from "./formats.js";
 import { table } from "./tables.js";
@@ -25,7 +25,7 @@ export async function show(page, session) {
       table({
         caption: "Users",
         rows: users,
-        nothing: empty("Nobody is here yet.", "Invite people by their email address; then make each a sign-in link.", mayChange ? button("Invite people", () => invite(tenants, tenantOf(), draw), { kind: "primary" }) : null),
+        nothing: empty("Nobody is here yet.", "Invite people by their email address.", mayChange ? button("Invite people", () => invite(tenants, tenantOf(), draw), { kind: "primary" }) : null),
         columns: [
           { title: "Email", value: (user) => user.email, cut: true },
           { title: "Name", value: (user) => `${user.first_name} ${user.last_name}`.trim() || "–", cut: true },
@@ -37,7 +37,8 @@ export async function show(page, session) {
         actions: mayChange
           ? (user) => [
               button("Change", () => change(user, session, tenants, draw), { kind: "small", label: `Change ${user.email}` }),
-              button("Sign-in link", () => link(user), { kind: "small", label: `Sign-in link for ${user.email}` }),
+              user.status === "Invited" ? button("Invite again", () => inviteAgain(user), { kind: "small", label: `Invite ${user.email} again` }) : null,
+              session.passwords ? button("Sign-in link", () => link(user), { kind: "small", label: `Sign-in link for ${user.email}` }) : null,
               user.id === session.user_id ? null : button("Delete", () => drop(user, draw), { kind: "small danger", label: `Delete ${user.email}` }),
             ]
           : null,
@@ -72,17 +73,45 @@ async function invite(tenants, tenantId, redraw) {
       const users = emails.split(/[\s,;]+/).filter(Boolean).map((email) => ({ email, role }));
       const said = await post("/v1/admin/users/invite", { tenant_id: tenant_id ?? tenantId, users });
       const failed = said.users.filter((each) => each.status === "failed").map((each) => `${each.email}: ${each.error}`);
-      tell(failed.length ? `${said.message} ${failed.join(" ")}` : `${said.message} Make each a sign-in link.`);
+      tell([said.message, ...failed].join(" "));
       await redraw();
     },
   });
+}
+
+function inviteAgain(user) {
+  return attempted(async () => {
+    const said = await post(`/v1/admin/users/${user.id}/invite`);
+    tell(said.message);
+    return said;
+  });
+}
+
+/** At which identity providers somebody is known, and the way to end that. */
+async function links(user, close) {
+  const { data } = await get(`/v1/admin/users/${user.id}/identities`);
+  if (!data.length) return el("p", { class: "quiet" }, "Has not signed in by the identity provider yet.");
+  const drop = () =>
+    confirmed("Remove the link?", `The next who signs in there with the verified address ${user.email} is this user.`, "Remove the link", async () => {
+      await remove(`/v1/admin/users/${user.id}/identities`);
+      tell("The link is removed.");
+      close();
+    });
+  return el(
+    "div",
+    { class: "fields" },
+    data.map((each) => el("p", { class: "quiet" }, `Linked at ${each.issuer} since ${dayOf(each.linked_at)}.`)),
+    el("div", { class: "actions" }, button("Remove the link", drop, { kind: "small" })),
+  );
 }
 
 async function change(user, session, tenants, redraw) {
   const options = await roleOptions(user.tenant_id);
   if (!options.some((each) => each.value === user.role)) options.unshift({ value: user.role, label: user.role });
   const mayMove = session.may("msp.users") && tenants.length > 1;
-  formDialog(user.email, {
+  let opened = null;
+  const known = session.single_sign_on ? await links(user, () => opened.close()) : null;
+  opened = formDialog(user.email, {
     fields: [
       { name: "first_name", label: "First name", value: user.first_name },
       { name: "last_name", label: "Last name", value: user.last_name },
@@ -100,7 +129,7 @@ async function change(user, session, tenants, redraw) {
       tell("Saved. It counts with the next request.");
       await redraw();
     },
-  });
+  }, known);
 }
 
 function link(user) {
