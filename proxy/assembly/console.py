@@ -4,9 +4,8 @@ office."""
 import os
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.assembly.single_sign_on import ProviderCalls, open_single_sign_on
 from proxy.auth.passwords import Passwords
 from proxy.auth.sessions import Furnish, Sessions
 from proxy.auth.sign_in import SignIn
@@ -14,11 +13,13 @@ from proxy.config.settings import Settings
 from proxy.console.assets import Assets
 from proxy.console.session import Handler, Visitors, cookie_name
 from proxy.console.shell import Shell, WaysIn
-from proxy.console.single_sign_on import SingleSignOnDoor
 from proxy.server.admission import SignedIn
 from proxy.storage.opening import OpenStorage
 from proxy.storage.passwords import Passwords as StoredPasswords
 from proxy.storage.sessions import Sessions as StoredSessions
+
+if TYPE_CHECKING:
+    from proxy.assembly.single_sign_on import ProviderCalls
 
 HOUR_MS = 3_600_000
 ASSET = "/console/{build:[0-9a-f]+}/{name}"
@@ -31,7 +32,7 @@ class Console(NamedTuple):
     routes: list[tuple[str, str, Handler]]
     signed_in: SignedIn | None = None
     sign_in: SignIn | None = None
-    provider: ProviderCalls | None = None
+    provider: "ProviderCalls | None" = None
 
 
 def open_console(
@@ -68,11 +69,13 @@ def open_console(
         single_sign_on=settings.oidc.enabled,
     )
     routes = [*files, *visitors.routes()]
-    elsewhere = open_single_sign_on(settings, environ, storage)
     provider = None
-    if elsewhere is not None:
-        single_sign_on, provider = elsewhere
-        routes += SingleSignOnDoor(single_sign_on, visitors).routes()
-    ways = WaysIn(chosen.password_sign_in, settings.oidc.label if elsewhere is not None else "")
+    if settings.oidc.enabled:
+        # It costs memory and time that nobody should pay who signs in here only.
+        from proxy.assembly.single_sign_on import door_elsewhere  # noqa: PLC0415
+
+        more, provider = door_elsewhere(settings, environ, storage, visitors)
+        routes += more
+    ways = WaysIn(chosen.password_sign_in, settings.oidc.label if provider is not None else "")
     routes += Shell(visitors, assets, address, ways).routes()
     return Console(routes, SignedIn(sessions, cookie_name(address)), sign_in, provider)

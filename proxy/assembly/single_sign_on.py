@@ -8,7 +8,8 @@ from proxy.auth.identity_provider import IdentityProvider, ProviderSilentError, 
 from proxy.auth.single_sign_on import SingleSignOn
 from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Settings
-from proxy.console.single_sign_on import BACK
+from proxy.console.session import Handler, Visitors
+from proxy.console.single_sign_on import BACK, SingleSignOnDoor
 from proxy.storage.database import unix_ms
 from proxy.storage.identities import Identities
 from proxy.storage.opening import OpenStorage
@@ -77,18 +78,17 @@ def registration(settings: Settings, environ: Mapping[str, str]) -> Registration
     )
 
 
-def open_single_sign_on(
-    settings: Settings, environ: Mapping[str, str], storage: OpenStorage
-) -> tuple[SingleSignOn, ProviderCalls] | None:
-    """None while it is switched off, or its secret cannot be had: the rest of the gateway works."""
+def door_elsewhere(
+    settings: Settings, environ: Mapping[str, str], storage: OpenStorage, visitors: Visitors
+) -> tuple[list[tuple[str, str, Handler]], ProviderCalls | None]:
+    """The routes, and what is to be closed in the end. Nothing where the secret cannot be had: the
+    rest of the gateway works."""
     wanted = settings.oidc
-    if not wanted.enabled:
-        return None
     try:
         registered = registration(settings, environ)
     except SecretProblem as problem:
         _LOG.error("oidc.client_secret: %s; nobody signs in by it", problem)
-        return None
+        return [], None
     calls = ProviderCalls(settings)
     made = SingleSignOn(
         IdentityProvider(registered, calls, unix_ms),
@@ -101,4 +101,4 @@ def open_single_sign_on(
         os.urandom,
         newcomer_domains=frozenset(wanted.newcomers_domains if wanted.newcomers_tenant else ()),
     )
-    return made, calls
+    return SingleSignOnDoor(made, visitors).routes(), calls

@@ -49,12 +49,17 @@ class ProviderSilentError(Exception):
 
 
 class CodeRefusedError(Exception):
-    """The provider gives no token for the code. The text is for the log; `is_ours`: it is the
-    client's registration that is wrong, and somebody has to see to it."""
+    """The provider gives no token for the code. The text is for the log, `said` the error's short
+    name (RFC 6749 section 5.2)."""
 
-    def __init__(self, text: str, *, is_ours: bool = False) -> None:
+    def __init__(self, text: str, said: str) -> None:
         super().__init__(text)
-        self.is_ours = is_ours
+        self.said = said
+
+    @property
+    def is_ours(self) -> bool:
+        """Is the client's registration wrong, so that somebody has to see to it?"""
+        return self.said in ("invalid_client", "unauthorized_client")
 
 
 class Web(Protocol):
@@ -218,10 +223,7 @@ class IdentityProvider:
         said = _said(body)
         if status >= 500:
             raise ProviderSilentError(f"the token endpoint answered {status}")
-        raise CodeRefusedError(
-            f"the token endpoint answered {status} {said}".rstrip(),
-            is_ours=said in ("invalid_client", "unauthorized_client"),
-        )
+        raise CodeRefusedError(f"the token endpoint answered {status} {said}".rstrip(), said)
 
     async def _with_userinfo(
         self, address: str, tokens: _Tokens, claims: dict[str, Any]

@@ -31,28 +31,11 @@ CODE_CHARACTERS_MAX: Final = 4_000
 _CANDIDATES_MAX: Final = 50
 _LOG = logging.getLogger("proxy.auth")
 
-TROUBLES: Final = {
-    "silent": "The sign-in service cannot be reached. Try again in a moment.",
-    "denied": "The sign-in service did not let you in.",
-    "over": "That took too long, or was begun in another browser. Try again.",
-    "distrusted": "The answer of the sign-in service could not be trusted. Try again; if that does"
-    " not help, tell the operator of this gateway.",
-    "misconfigured": "The sign-in service does not accept this gateway. Tell its operator.",
-    "no_email": "The sign-in service does not vouch for your email address. Confirm it there, or"
-    " ask your administrator.",
-    "not_known": "Nobody here has your email address. Ask your administrator for an invitation.",
-    "not_active": "Your account or workspace is not active. Ask your administrator.",
-    "linked": "Your email address belongs to another account of the sign-in service here. Ask your"
-    " administrator to remove that link.",
-    "too_many": "Too many tries to sign in. Wait 15 minutes.",
-}
-"""Why nobody was signed in, as people are told."""
-
 S = TypeVar("S", bound="Flight | Choice")
 
 
 class NotSignedInError(Exception):
-    """Nobody is let in. `trouble` is one of TROUBLES."""
+    """Nobody is let in. `trouble` is one of `domain.identity.TROUBLES`."""
 
     def __init__(self, trouble: str) -> None:
         super().__init__(trouble)

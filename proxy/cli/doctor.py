@@ -86,6 +86,8 @@ async def _findings(path: Path) -> AsyncIterator[Finding]:
         yield finding
     for finding in await _mail(settings):
         yield finding
+    for finding in await _single_sign_on(settings):
+        yield finding
     for finding in await _providers(settings):
         yield finding
 
@@ -138,6 +140,17 @@ async def _mail(settings: Settings) -> list[Finding]:
     if not isinstance(tls, ssl.SSLContext):
         return []  # said with the providers
     return await visit_mail(settings.mail, tls, os.environ)
+
+
+async def _single_sign_on(settings: Settings) -> list[Finding]:
+    if not settings.oidc.enabled:
+        return [ok("single sign-on", "switched off")]
+    if not isinstance(trusted(settings.upstream), ssl.SSLContext):
+        return []  # said with the providers
+    # What it needs costs time that nobody should wait who has no such provider.
+    from proxy.cli.oidc_visit import visit_oidc  # noqa: PLC0415
+
+    return await visit_oidc(settings, os.environ)
 
 
 async def _providers(settings: Settings) -> list[Finding]:

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from proxy.auth.single_sign_on import TROUBLES
 from proxy.console.assets import Assets, text_of
 from proxy.console.pages import HOME, PAGES, Page, open_to
 from proxy.console.session import Handler, Visitors
 from proxy.domain.fault import Fault, Kind
+from proxy.domain.identity import TROUBLES
 
 _POLICY: Final = "; ".join(
     [

@@ -43,4 +43,6 @@ async def test_a_key_that_is_removed_is_shown_as_removed_and_works_no_more(peopl
     assert (await people.ask("acme.target", "GET", "/v1/me")).status == 401
     [key] = (await people.done(ADMIN, "GET", f"{PATH}?user_id={people.id('acme.target')}"))["data"]
     assert key["revoked_at"] is not None
+    live = await people.done(ADMIN, "GET", f"{PATH}?live=true&user_id={people.id('acme.target')}")
+    assert live == {"data": []}
     await people.refused(404, ADMIN, "DELETE", f"{PATH}/{key_id}")

@@ -157,7 +157,7 @@ def test_a_healthy_gateway_has_only_good_findings(
     ]
     assert {finding.what for finding in found} == {
         *("configuration", "secrets", "storage", "keys", "port", "journal", "open files"),
-        *("program", "counters", "web search", "mail", "provider main"),
+        *("program", "counters", "web search", "mail", "single sign-on", "provider main"),
     }
 
 

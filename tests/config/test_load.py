@@ -400,6 +400,46 @@ BAD = {
         '[web_search]\nenabled = true\napi_key = ""\n',
         (3, "web_search.api_key", "a search needs a key"),
     ),
+    "single sign-on without a provider": (
+        '[server]\npublic_url = "https://ai.example"\n[oidc]\nenabled = true\nclient_id = "x"\n',
+        (3, "oidc", "`issuer` is missing"),
+    ),
+    "single sign-on without an address to come back to": (
+        '[oidc]\nenabled = true\nissuer = "https://id.example"\nclient_id = "x"\n',
+        (2, "oidc.enabled", "`server.public_url` is missing"),
+    ),
+    "a provider whose answers anybody can change": (
+        '[oidc]\nissuer = "http://id.example"\n',
+        (2, "oidc.issuer", "expected an https:// address"),
+    ),
+    "a provider's description in place of its name": (
+        '[oidc]\nissuer = "https://id.example/.well-known/openid-configuration"\n',
+        (2, "oidc.issuer", "without /.well-known/openid-configuration"),
+    ),
+    "a secret pasted in place of a reference to it": (
+        '[oidc]\nclient_secret = "hunter2-hunter2"\n',
+        (2, "oidc.client_secret", "secrets are given by reference"),
+    ),
+    "single sign-on without a token to sign in by": (
+        '[oidc]\nscopes = ["email"]\n',
+        (2, "oidc.scopes", "`openid` is missing"),
+    ),
+    "a tenant that anybody in the world may join": (
+        '[oidc]\nnewcomers_tenant = "Acme"\n',
+        (1, "oidc", "`newcomers_domains` is missing"),
+    ),
+    "domains that are none": (
+        '[oidc]\nnewcomers_tenant = "Acme"\nnewcomers_domains = ["acme.example", "*"]\n',
+        (3, "oidc.newcomers_domains", "expected domains such as example.com"),
+    ),
+    "newcomers who would administer the installation": (
+        '[oidc]\nnewcomers_role = "msp_admin"\n',
+        (2, "oidc.newcomers_role", "roles of the MSP are given by hand"),
+    ),
+    "a console nobody can come into": (
+        "[console]\npassword_sign_in = false\n",
+        (2, "console.password_sign_in", "nobody could sign in"),
+    ),
     "mail without a server": (
         '[mail]\nenabled = true\nfrom_address = "a@b.example"\n',
         (1, "mail", "`host` is missing"),

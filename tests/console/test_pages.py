@@ -75,6 +75,8 @@ def test_windows_over_a_page_have_no_serious_fault(used: Floor, visits: Visits) 
     for path, opener in (
         ("/workspace/keys", "Make a key"),
         ("/admin/users", "Invite people"),
+        ("/admin/users", f"Change {BOB}"),
+        ("/admin/keys", f"Revoke the key for a test of {BOB}"),
         ("/admin/roles", "New role"),
         ("/admin/limits", "Change the ladder"),
         ("/admin/packages", "New package"),

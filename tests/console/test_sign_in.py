@@ -149,7 +149,8 @@ def test_who_is_invited_by_mail_chooses_a_password_by_it(browser: Browser, tmp_p
             files = b"".join(each.read_bytes() for each in tmp_path.glob("gateway.db*"))
             assert link.partition("#")[2].encode() not in files
             admin.expected.add(429)
-            page.get_by_role("button", name="Invite guest@msp.example again").click()
+            page.get_by_role("button", name="Change guest@msp.example").click()
+            page.get_by_role("button", name="Send the invitation again").click()
             expect(page.locator(".told").last).to_contain_text("less than a minute ago")
 
             here = visit(browser, floor.base)

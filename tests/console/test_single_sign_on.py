@@ -5,6 +5,8 @@ import contextlib
 import http.client
 import itertools
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +18,15 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from proxy.auth.sign_in import TRIES_OF_ONE_PLACE_MAX
-from proxy.auth.single_sign_on import TROUBLES
+from proxy.domain.identity import TROUBLES
 from tests.console.conftest import Visits
 from tests.console.floor import ADA, BOB, CARL, PASSWORD, ROOT_USER, Floor, beside, opened_floor
+from tests.console.test_pages import faults
 from tests.console.test_workspace import PICTURES
 from tests.kit.browser import picture
 from tests.kit.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.kit.raw_client import Reply
+from tests.kit.running import ROOT
 
 LABEL = 'Sign in with <Acme> & "friends"'
 _PLACES = itertools.count(1)
@@ -563,6 +567,45 @@ def test_newcomers_join_where_the_settings_say_so(tmp_path: Path, there: Identit
         assert made.status in (403, 409), made.body
 
 
+def test_over_tls_its_cookie_is_bound_to_this_very_host(
+    tmp_path: Path, there: IdentityProvider
+) -> None:
+    address = "https://ai.example.com"
+    with with_provider(tmp_path, there, server__public_url=address) as floor:
+        here = Traveller(floor, there)
+        asked = here.begin()
+        (cookie,) = here.set
+        assert asked["redirect_uri"] == f"{address}/console/oidc/callback"
+        assert cookie.startswith("__Host-hatz_oidc=")
+        words = {word.strip().lower() for word in cookie.split(";")}
+        assert {"secure", "httponly", "path=/", "samesite=lax"} <= words
+        reply = here.ask("/console/oidc")
+        headers = dict(reply.all_headers)
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_secret_that_cannot_be_had_keeps_nobody_else_out(
+    tmp_path: Path, there: IdentityProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with with_provider(tmp_path, there, oidc__client_secret="env:NOT_THERE") as floor:
+        here = Traveller(floor, there)
+        assert here.ask("/console/oidc").status == 404
+        assert b"sign-in-elsewhere" not in here.ask("/").body
+        said = here.ask("/console/session", "POST", {"email": BOB, "password": PASSWORD})
+        assert said.status == 200
+    assert "oidc.client_secret: env:NOT_THERE" in caplog.text
+
+
+def test_who_does_not_want_it_does_not_pay_for_it() -> None:
+    """Some ten megabytes and a tenth of a second."""
+    look = (
+        "import sys, proxy.assembly.house, proxy.cli.doctor, proxy.cli.serve;"
+        "sys.exit(any(name.partition('.')[0] == 'joserfc' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", look], cwd=ROOT, timeout=120).returncode == 0
+
+
 def test_without_settings_there_is_no_such_door(tmp_path: Path) -> None:
     with beside(opened_floor(tmp_path)) as floor:
         for path in ("/console/oidc", "/console/oidc/callback?code=1&state=2"):
@@ -609,6 +652,16 @@ def test_by_hand_in_a_browser(visits: Visits, there: IdentityProvider, browser: 
     page.get_by_role("link", name=LABEL).click()
     page.get_by_role("link", name="Ada Lovelace").click()
     expect(page.get_by_role("alert").first).to_have_text(TROUBLES["denied"])
+
+
+@pytest.mark.parametrize("path", ["/", "/?trouble=denied", "/?choose=1"])
+def test_the_page_to_sign_in_has_no_serious_fault(visits: Visits, path: str) -> None:
+    here = visits(bypass_csp=True)
+    here.expected.add(401)
+    for scheme in ("light", "dark"):
+        here.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        here.go(path)
+        assert faults(here) == [], scheme
 
 
 def test_a_workspace_is_chosen_by_hand(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.people import User
-from proxy.notices.wording import House, Standing, approaching, invitation, reached
+from proxy.notices.wording import LINK_MARK, House, Standing, approaching, invitation, reached
 from tests.kit.patience import examples
 
 HOUSE = House("https://gateway.example.com")
@@ -53,6 +53,15 @@ def test_an_operator_is_nobody_one_can_answer() -> None:
     words = invitation(user(), "", HOUSE)
     assert "An administrator invited you" in words.body
     assert "Answer this letter" not in words.body
+
+
+def test_an_invitation_says_how_to_come_in() -> None:
+    choose = invitation(user(), "", House("https://x.example", way_in="password")).body
+    assert f"choose your password here:\n\n    {LINK_MARK}\n" in choose
+    elsewhere = House("https://x.example", way_in="elsewhere", label="Sign in with Acme")
+    there = invitation(user(), "", elsewhere).body
+    assert 'sign in there by "Sign in with Acme" with this address' in there
+    assert LINK_MARK not in there and "password" not in there
 
 
 def test_a_long_name_leaves_room_in_a_subject() -> None:

@@ -9,7 +9,7 @@ from proxy.domain.entry import COMPLETED, Entry
 from proxy.domain.people import Actor, User
 from proxy.domain.terms import DEFAULT_LADDER, Ladder
 from proxy.limits.window import Months
-from proxy.notices.outbox import Outbox, Patience
+from proxy.notices.outbox import Finish, Outbox, Patience, as_it_is
 from proxy.notices.watch import AllowanceWatch
 from proxy.notices.wording import House
 from proxy.storage.database import Database
@@ -84,7 +84,13 @@ class Workspace(msgspec.Struct):
         )
         await Entries(self.database, months_of(ZONE)).insert([row])
 
-    def outbox(self, box: Mailbox, patience: Patience = QUICK, waiting_max: int = 100) -> Outbox:
+    def outbox(
+        self,
+        box: Mailbox,
+        patience: Patience = QUICK,
+        waiting_max: int = 100,
+        finish: Finish = as_it_is,
+    ) -> Outbox:
         """On its way to this server."""
         account = MailAccount(
             host="localhost", port=box.port, tls="none", sender="gateway@example.com", timeout_s=10
@@ -95,6 +101,7 @@ class Workspace(msgspec.Struct):
             wall_ms=lambda: self.now_ms,
             waiting_max=waiting_max,
             patience=patience,
+            finish=finish,
         )
 
     def watch(self, outbox: Outbox) -> AllowanceWatch:

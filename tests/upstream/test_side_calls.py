@@ -93,6 +93,26 @@ async def test_what_is_sent_and_what_comes_back(opened: Opened) -> None:
     assert asked.headers["content-length"] == str(len(BODY))
 
 
+async def test_reading_sends_no_body(opened: Opened) -> None:
+    async with rude_upstream([OK]) as upstream:
+        calls = opened(upstream.base_url)
+        reply = await calls.get(f"{upstream.base_url}/keys", HEADERS, timeout_s=5.0, bytes_max=1000)
+        asked = upstream.requests[0]
+    assert (reply.status, reply.body) == (200, b'{"success":true}')
+    assert asked.line == b"GET /keys HTTP/1.1" and asked.body == b""
+
+
+async def test_a_place_inside_is_led_to_once_it_is_admitted(opened: Opened) -> None:
+    async with rude_upstream([OK]) as upstream:
+        calls = opened()
+        await refused(post(calls, upstream.base_url), NotPublic)
+        calls.admit(f"{upstream.base_url}/v2/anything")
+        assert (await post(calls, upstream.base_url)).status == 200
+        assert upstream.accepted == 1
+    with pytest.raises(ValueError, match="not an http"):
+        calls.admit("ftp://inside.example/")
+
+
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 400, 402, 404, 429, 500, 503])
 async def test_every_status_is_an_answer_and_no_redirect_is_followed(
     opened: Opened, status: int

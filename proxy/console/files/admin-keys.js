@@ -25,7 +25,7 @@ export async function show(page, session) {
         rows: keys,
         nothing: empty("There is no API key.", "People make their own under Workspace > API Keys, where their role lets them."),
         columns: [
-          { title: "User", value: (key) => key.email, cut: true },
+          { title: "User", value: (key) => key.email, cut: "wide" },
           msp ? { title: "Tenant", value: (key) => key.tenant_name, cut: true } : null,
           { title: "Name", value: (key) => key.name || el("span", { class: "quiet" }, "without a name"), cut: true, sort: (key) => key.name },
           { title: "Key", value: (key) => el("code", {}, `${key.prefix}…`) },

@@ -32,7 +32,7 @@ export async function show(page, session) {
 
   fill(
     page,
-    pageHead("Models", "What is switched off here is gone from lists and answers “not found”, with the next request."),
+    pageHead("Models", "What is switched off here is gone from lists and answers “not found”, with the next request. Rates are credits per million tokens."),
     el("div", { class: "filters" }, el("div", { class: "field" }, el("label", { for: id }, "For"), scope)),
     card("", list),
   );
@@ -69,7 +69,7 @@ async function houseTable(session, redraw) {
       { title: "Model", value: (model) => el("span", { class: "named" }, el("strong", {}, model.display_name), " ", el("code", {}, model.name)), text: (model) => `${model.display_name} ${model.name}` },
       { title: "Developer", value: (model) => model.developer },
       { title: "Multiplier", value: (model) => times(model.multiplier), number: true, sort: (model) => model.multiplier },
-      { title: "Credits per million tokens, in / out", value: (model) => (model.rates ? `${count(model.rates.input)} / ${count(model.rates.output)}` : badge("no rates", "bad")), number: true, sort: (model) => model.rates?.input ?? 0 },
+      { title: "Per million, in / out", value: (model) => (model.rates ? `${count(model.rates.input)} / ${count(model.rates.output)}` : badge("no rates", "bad")), number: true, sort: (model) => model.rates?.input ?? 0 },
       { title: "Deployments", value: (model) => model.deployments.map((each) => each.provider).join(", "), cut: true },
       { title: "Also", value: (model) => [model.base_level ? badge("base") : null, model.vision ? badge("vision") : null].filter(Boolean).reduce((all, each) => (all.append(each, " "), all), el("span")), text: () => "" },
     ],

@@ -27,17 +27,15 @@ export async function show(page, session) {
         rows: users,
         nothing: empty("Nobody is here yet.", "Invite people by their email address.", mayChange ? button("Invite people", () => invite(tenants, tenantOf(), draw), { kind: "primary" }) : null),
         columns: [
-          { title: "Email", value: (user) => user.email, cut: true },
-          { title: "Name", value: (user) => `${user.first_name} ${user.last_name}`.trim() || "–", cut: true },
+          { title: "User", value: (user) => [user.email, " ", el("small", {}, nameOf(user))], text: (user) => `${user.email} ${nameOf(user)}`, cut: "wide" },
           msp ? { title: "Tenant", value: (user) => user.tenant_name, cut: true } : null,
-          { title: "Role", value: (user) => user.role },
-          { title: "Status", value: (user) => badge(user.status, STATUS[user.status]) },
+          { title: "Role", value: (user) => user.role, cut: true },
+          { title: "Status", value: (user) => badge(user.status, STATUS[user.status]), text: (user) => user.status },
           { title: "Since", value: (user) => dayOf(user.created_at), sort: (user) => user.created_at },
         ].filter(Boolean),
         actions: mayChange
           ? (user) => [
               button("Change", () => change(user, session, tenants, draw), { kind: "small", label: `Change ${user.email}` }),
-              user.status === "Invited" ? button("Invite again", () => inviteAgain(user), { kind: "small", label: `Invite ${user.email} again` }) : null,
               session.passwords ? button("Sign-in link", () => link(user), { kind: "small", label: `Sign-in link for ${user.email}` }) : null,
               user.id === session.user_id ? null : button("Delete", () => drop(user, draw), { kind: "small danger", label: `Delete ${user.email}` }),
             ]
@@ -54,6 +52,8 @@ export async function show(page, session) {
   );
   await draw();
 }
+
+const nameOf = (user) => `${user.first_name} ${user.last_name}`.trim();
 
 async function roleOptions(tenantId) {
   const { roles } = await get("/v1/admin/roles", { tenant_id: tenantId, limit: 100 });
@@ -111,6 +111,10 @@ async function change(user, session, tenants, redraw) {
   const mayMove = session.may("msp.users") && tenants.length > 1;
   let opened = null;
   const known = session.single_sign_on ? await links(user, () => opened.close()) : null;
+  const again =
+    user.status === "Invited"
+      ? el("div", { class: "actions" }, el("span", { class: "quiet" }, "Has not come yet."), button("Send the invitation again", () => inviteAgain(user), { kind: "small" }))
+      : null;
   opened = formDialog(user.email, {
     fields: [
       { name: "first_name", label: "First name", value: user.first_name },
@@ -129,7 +133,7 @@ async function change(user, session, tenants, redraw) {
       tell("Saved. It counts with the next request.");
       await redraw();
     },
-  }, known);
+  }, again, known);
 }
 
 function link(user) {

@@ -41,8 +41,9 @@ export async function requestList(holder, query, { people = false } = {}) {
           { title: "When", value: (row) => secondOf(row.started_at), sort: (row) => row.started_at },
           { title: "Outcome", value: (row) => outcomeBadge(row.outcome) },
           { title: "Model", value: (row) => modelOf(row), text: (row) => `${row.model} ${row.requested_model}`, cut: true },
-          people ? { title: "User", value: (row) => row.user_id, cut: true } : null,
-          { title: "Client", value: (row) => row.client ?? "–", cut: true },
+          people
+            ? { title: "User and client", value: (row) => [row.user_id, " ", el("small", {}, row.client ?? "–")], text: (row) => `${row.user_id} ${row.client ?? ""}`, cut: true }
+            : { title: "Client", value: (row) => row.client ?? "–", cut: true },
           { title: "Time", value: (row) => milliseconds(row.total_ms), number: true, sort: (row) => row.total_ms },
           { title: "Credits", value: (row) => credits(row.credits), number: true, sort: (row) => row.credits },
           { title: "Request id", value: (row) => el("code", {}, row.request_id), text: (row) => row.request_id, cut: true },

@@ -7,7 +7,7 @@ const ROWS_OF_A_PAGE = 25;
 
 /** `columns` are `{title, value(row), text(row), sort(row), number, cut}`: `value` gives what is
  *  shown, `text` what the filter reads (else `value`, where it is text). Without rows `nothing` is
- *  shown in place of the table. `actions(row)` gives what stands at a row's end. */
+ *  shown in place of the table. `cut` (true, or "wide") cuts off what has no room. `actions(row)` gives what stands at a row's end. */
 export function table({ caption, columns, rows, nothing, actions = null, filter = true, label = null }) {
   let wanted = "";
   let page = 0;
@@ -75,7 +75,7 @@ export function table({ caption, columns, rows, nothing, actions = null, filter 
                   el(
                     "tr",
                     {},
-                    columns.map((each) => el("td", { class: [each.number && "number", each.cut && "cut"] }, each.value(row))),
+                    columns.map((each) => cell(each, row)),
                     actions ? el("td", {}, el("div", { class: "row-actions" }, actions(row))) : null,
                   ),
                 ),
@@ -102,6 +102,13 @@ export function table({ caption, columns, rows, nothing, actions = null, filter 
   if (!rows.length) return fill(holder, nothing);
   draw();
   return fill(holder, filter && rows.length > 5 ? search : null, body);
+}
+
+/** What is cut off can be read by pointing at it. */
+function cell(column, row) {
+  const made = el("td", { class: [column.number && "number", column.cut && "cut", column.cut === "wide" && "wide"] }, column.value(row));
+  if (column.cut) made.title = made.textContent;
+  return made;
 }
 
 function filterField(caption, onText) {
