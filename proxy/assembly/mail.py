@@ -109,7 +109,9 @@ def _letter_house(settings: Settings, sign_in: SignIn | None) -> LetterHouse:
     if sign_in is not None:
         way = "password" if sign_in.passwords_on else "elsewhere"
     link = mail.link_url.rstrip("/") or settings.server.address
-    return LetterHouse(link, mail.contact, way, settings.oidc.label)
+    return LetterHouse(
+        link, mail.contact, way, settings.oidc.label if settings.oidc.enabled else ""
+    )
 
 
 class _NoServer:

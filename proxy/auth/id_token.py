@@ -13,6 +13,7 @@ from hmac import compare_digest
 from typing import Any, Final
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
@@ -29,10 +30,16 @@ TOKEN_BYTES_MAX: Final = 32_768
 SUBJECT_CHARACTERS_MAX: Final = 255
 """OpenID Connect Core 2: `sub` is no longer."""
 RSA_BITS_MIN: Final = 2048
+RSA_BITS_MAX: Final = 16_384
+"""A longer one only takes time."""
 _KINDS: Final[dict[str, type[RSAKey] | type[ECKey] | type[OKPKey]]] = {
     **{"RS": RSAKey, "PS": RSAKey},
     **{"ES": ECKey, "Ed": OKPKey},
 }
+_UNREADABLE: Final = (
+    *(ValueError, TypeError, KeyError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 _TRUE: Final = (True, "true", 1, "1")
 """Some providers write booleans as text or numbers."""
 
@@ -124,7 +131,7 @@ def verified(token: str, keys: KeyRing, expected: Expectation, now_s: float) -> 
         registry.validate(claims)
     except JoseError as problem:
         raise DistrustedError(_told(problem)) from None
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as problem:
+    except (UnsupportedAlgorithm, *_UNREADABLE) as problem:
         raise DistrustedError(f"it cannot be read ({type(problem).__name__})") from None
     _check_rest(claims, expected)
     return claims
@@ -172,10 +179,10 @@ def _public_key(document: dict[str, Any]) -> Key | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
             key = import_key(document)
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (JoseError, UnsupportedAlgorithm, *_UNREADABLE):
         return None
     if isinstance(key, RSAKey):
-        return key if key.raw_value.key_size >= RSA_BITS_MIN else None
+        return key if RSA_BITS_MIN <= key.raw_value.key_size <= RSA_BITS_MAX else None
     return key if isinstance(key, ECKey | OKPKey) else None
 
 

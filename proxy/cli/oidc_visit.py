@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 
 from proxy.assembly.single_sign_on import ProviderCalls, registration
+from proxy.auth.id_token import DistrustedError
 from proxy.auth.identity_provider import (
     CodeRefusedError,
     IdentityProvider,
@@ -65,4 +66,6 @@ async def _asked(provider: IdentityProvider) -> Finding:
         if problem.said == "invalid_grant":
             return ok(WHAT, "our name and secret are accepted")
         return warn(WHAT, f"whether our secret is right cannot be told: {problem}")
+    except DistrustedError as problem:
+        return warn(WHAT, f"it gave a token for a code that is none: {problem}")
     return warn(WHAT, "it gave a token for a code that is none")

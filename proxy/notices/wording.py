@@ -24,7 +24,8 @@ they sign in by the identity provider."""
 
 class House(msgspec.Struct, frozen=True):
     """What all letters say of this installation: `link` leads to it, `contact` is whom to ask,
-    `way_in` how one comes in, `label` what the button of the identity provider says."""
+    `way_in` how one comes in, `label` what the button of the identity provider says (empty: there
+    is none)."""
 
     link: str
     contact: str = ""
@@ -127,6 +128,7 @@ def _way_in(inviter: str, house: House) -> str:
         return (
             "To accept, choose your password here:\n\n"
             f"    {LINK_MARK}\n\n"
+            f"{_or_elsewhere(house)}"
             "Then make an API key for your client; the page above says how to connect one."
         )
     if house.way_in == "elsewhere":
@@ -139,6 +141,12 @@ def _way_in(inviter: str, house: House) -> str:
         f"{answer} that you accept: your account is then made active, and\n"
         "you get an API key for your client. The page above says how to connect one."
     )
+
+
+def _or_elsewhere(house: House) -> str:
+    if not house.label:
+        return ""
+    return f'Or sign in there by "{house.label}" with this address.\n\n'
 
 
 def _short(name: str) -> str:

@@ -164,6 +164,25 @@ def test_of_a_set_of_keys_what_is_not_for_signatures_is_left_out() -> None:
             KeyRing.read(broken)
 
 
+_ODD = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.text()))
+
+
+@examples(300)
+@given(
+    st.sampled_from([RSA, EC, ED]),
+    st.dictionaries(st.sampled_from(["kty", "n", "e", "crv", "x", "y", "kid", "alg", "use"]), _ODD),
+)
+def test_a_key_that_is_odd_keeps_no_other_from_being_read(key: Key, odd: dict[str, Any]) -> None:
+    document = {"keys": [{**key.as_dict(private=False), **odd}, EC.as_dict(private=False)]}
+    found = KeyRing.read(json.dumps(document).encode())
+    assert 1 <= len(found) <= 2
+    good = signed(EC, "ES256")
+    try:
+        assert verified(good, found, EXPECTED, NOW_S)["sub"] == "ada"
+    except DistrustedError as problem:
+        assert "several keys" in str(problem), "two of the same name"
+
+
 def _weak() -> dict[str, str]:
     """Half as long as keys must be."""
     modulus = base64.urlsafe_b64encode(((1 << 1023) | 1).to_bytes(128, "big")).rstrip(b"=")

@@ -2,8 +2,6 @@
 by hand in a browser."""
 
 import contextlib
-import http.client
-import itertools
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
@@ -25,11 +23,10 @@ from tests.console.test_pages import faults
 from tests.console.test_workspace import PICTURES
 from tests.kit.browser import picture
 from tests.kit.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
-from tests.kit.raw_client import Reply
 from tests.kit.running import ROOT
+from tests.kit.traveller import Traveller, location
 
 LABEL = 'Sign in with <Acme> & "friends"'
-_PLACES = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -75,75 +72,9 @@ def there(provider: IdentityProvider) -> Iterator[IdentityProvider]:
     assert provider.complaints == []
 
 
-class Traveller:
-    """A browser that shows nothing: it has cookies and a place on the net of its own."""
-
-    def __init__(self, floor: Floor, there: IdentityProvider) -> None:
-        self.floor = floor
-        self.there = there
-        self.jar: dict[str, str] = {}
-        self.set: list[str] = []
-        self.place = f"203.0.113.{next(_PLACES)}"
-
-    def ask(self, path: str, method: str = "GET", body: Any = None, **more: str) -> Reply:
-        headers = {"X-Real-IP": self.place, "Sec-Fetch-Site": "same-origin", **more}
-        if self.jar:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        with self.floor.gateway.connect() as client:
-            reply = client.ask(
-                method, path, headers, None if body is None else msgspec.json.encode(body)
-            )
-        self.set = [value for name, value in reply.all_headers if name == "set-cookie"]
-        for cookie in self.set:
-            name, _, value = cookie.partition(";")[0].partition("=")
-            if "Max-Age=0" in cookie or value == '""':
-                self.jar.pop(name, None)
-            else:
-                self.jar[name] = value
-        return reply
-
-    def begin(self, wanted: str = "") -> dict[str, str]:
-        """As far as the provider's page; what it is asked."""
-        reply = self.ask("/console/oidc" + (f"?{urlencode({'next': wanted})}" if wanted else ""))
-        assert reply.status == 303, reply.body
-        where = _location(reply)
-        assert where.startswith(f"{self.there.url}/authorize?"), where
-        return {name: value for name, (value,) in parse_qs(urlsplit(where).query).items()}
-
-    def approved(self, asked: dict[str, str], who: str) -> str:
-        """The way back, after somebody was let in there."""
-        host = urlsplit(self.there.url)
-        connection = http.client.HTTPConnection(host.hostname or "", host.port or 0, timeout=15)
-        try:
-            connection.request("GET", f"/approve?{urlencode({**asked, 'who': who})}")
-            reply = connection.getresponse()
-            reply.read()
-            where = reply.headers["location"]
-        finally:
-            connection.close()
-        assert where.startswith(f"{self.floor.base}/console/oidc/callback?")
-        return str(where.removeprefix(self.floor.base))
-
-    def sign_in(self, who: str, wanted: str = "") -> str:
-        """The whole way; where it leads."""
-        return _location(self.ask(self.approved(self.begin(wanted), who)))
-
-    def who(self) -> str | None:
-        """Who is signed in."""
-        reply = self.ask("/console/session")
-        return str(reply.json()["email"]) if reply.status == 200 else None
-
-
-def _location(reply: Reply) -> str:
-    assert reply.status == 303, (reply.status, reply.body)
-    return dict(reply.all_headers)["location"]
-
-
 @pytest.fixture
 def traveller(floor: Floor, there: IdentityProvider) -> Callable[[], Traveller]:
-    return lambda: Traveller(floor, there)
+    return lambda: Traveller(floor.gateway, there)
 
 
 Travellers = Callable[[], Traveller]
@@ -204,15 +135,15 @@ def test_the_question_is_bound_to_the_browser_and_the_code_to_the_question(
     back = here.approved(asked, "bob")
     # Somebody else's browser, with an answer that is good in this one: nobody is signed in.
     other = traveller()
-    assert _location(other.ask(back)) == "/?trouble=over"
+    assert location(other.ask(back)) == "/?trouble=over"
     busy = traveller()
     busy.begin()
-    assert _location(busy.ask(back)) == "/?trouble=over"
+    assert location(busy.ask(back)) == "/?trouble=over"
     assert busy.who() is None and other.who() is None
-    assert _location(here.ask(back)) == "/workspace/preferences"
+    assert location(here.ask(back)) == "/workspace/preferences"
     assert here.who() == BOB
     # And it is good once.
-    assert _location(here.ask(back)) == "/?trouble=over"
+    assert location(here.ask(back)) == "/?trouble=over"
 
 
 def test_what_the_browser_held_before_is_over(
@@ -456,7 +387,7 @@ def test_a_token_endpoint_that_fails_lets_nobody_in(
 def test_a_cookie_that_is_not_ours_is_nothing(traveller: Travellers, sealed: str) -> None:
     here = traveller()
     here.jar["hatz_oidc"] = sealed
-    assert _location(here.ask("/console/oidc/callback?state=&code=1")) == "/?trouble=over"
+    assert location(here.ask("/console/oidc/callback?state=&code=1")) == "/?trouble=over"
     here.jar["hatz_oidc"] = sealed
     assert here.ask("/console/oidc/choice").status == 401
 
@@ -464,11 +395,11 @@ def test_a_cookie_that_is_not_ours_is_nothing(traveller: Travellers, sealed: str
 def test_tries_from_one_place_end(traveller: Travellers, there: IdentityProvider) -> None:
     here = traveller()
     said = [
-        _location(here.ask("/console/oidc/callback?state=a&code=b"))
+        location(here.ask("/console/oidc/callback?state=a&code=b"))
         for _ in range(TRIES_OF_ONE_PLACE_MAX + 1)
     ]
     assert said == ["/?trouble=over"] * TRIES_OF_ONE_PLACE_MAX + ["/?trouble=too_many"]
-    assert _location(here.ask("/console/oidc")) == "/?trouble=too_many"
+    assert location(here.ask("/console/oidc")) == "/?trouble=too_many"
     there.people = {"bob": known(BOB)}
     assert traveller().sign_in("bob") == "/workspace/preferences"
 
@@ -505,12 +436,12 @@ def test_a_provider_that_does_not_answer_keeps_nobody_from_their_password(
 ) -> None:
     there.people = {"bob": known(BOB)}
     with with_provider(tmp_path, there) as floor:
-        here = Traveller(floor, there)
+        here = Traveller(floor.gateway, there)
         for trouble in (503, "garbage", "huge"):
             there.troubles = {"/.well-known/openid-configuration": trouble}
-            assert _location(here.ask("/console/oidc")) == "/?trouble=silent"
+            assert location(here.ask("/console/oidc")) == "/?trouble=silent"
         asked = there.count("/.well-known/openid-configuration")
-        assert _location(here.ask("/console/oidc")) == "/?trouble=silent"
+        assert location(here.ask("/console/oidc")) == "/?trouble=silent"
         assert there.count("/.well-known/openid-configuration") <= asked + 1
         said = here.ask("/console/session", "POST", {"email": BOB, "password": PASSWORD})
         assert said.status == 200
@@ -518,9 +449,9 @@ def test_a_provider_that_does_not_answer_keeps_nobody_from_their_password(
         there.described = {"token_endpoint": "ftp://somewhere/token"}
         deadline = time.monotonic() + 30
         time.sleep(3.1)  # so long a provider that failed is left alone
-        assert _location(here.ask("/console/oidc")) == "/?trouble=silent"
+        assert location(here.ask("/console/oidc")) == "/?trouble=silent"
         there.described = {}
-        while _location(here.ask("/console/oidc")) == "/?trouble=silent":
+        while location(here.ask("/console/oidc")) == "/?trouble=silent":
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
@@ -544,8 +475,8 @@ def test_newcomers_join_where_the_settings_say_so(tmp_path: Path, there: Identit
             ("sub", "not_known"),
             ("unproven", "no_email"),
         ):
-            assert Traveller(floor, there).sign_in(who) == f"/?trouble={trouble}"
-        here = Traveller(floor, there)
+            assert Traveller(floor.gateway, there).sign_in(who) == f"/?trouble={trouble}"
+        here = Traveller(floor.gateway, there)
         assert here.sign_in("new") == "/workspace/preferences"
         session = here.ask("/console/session").json()
         assert (session["email"], session["role"]) == ("New@Acme.example", "chat_only_user")
@@ -558,7 +489,7 @@ def test_newcomers_join_where_the_settings_say_so(tmp_path: Path, there: Identit
         assert (refused.status, refused.headers["x-hatz-reason"]) == (403, "passwords_off")
         link = here.ask("/console/link", "POST", {"link": "a" * 64})
         assert link.status == 403
-        page = Traveller(floor, there).ask("/").body.decode()
+        page = Traveller(floor.gateway, there).ask("/").body.decode()
         assert 'id="sign-in-elsewhere"' in page and 'name="password"' not in page
         key = floor.key(ROOT_USER, "MSP")
         found = floor.run("user", "list")
@@ -572,7 +503,7 @@ def test_over_tls_its_cookie_is_bound_to_this_very_host(
 ) -> None:
     address = "https://ai.example.com"
     with with_provider(tmp_path, there, server__public_url=address) as floor:
-        here = Traveller(floor, there)
+        here = Traveller(floor.gateway, there)
         asked = here.begin()
         (cookie,) = here.set
         assert asked["redirect_uri"] == f"{address}/console/oidc/callback"
@@ -589,7 +520,7 @@ def test_a_secret_that_cannot_be_had_keeps_nobody_else_out(
     tmp_path: Path, there: IdentityProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with with_provider(tmp_path, there, oidc__client_secret="env:NOT_THERE") as floor:
-        here = Traveller(floor, there)
+        here = Traveller(floor.gateway, there)
         assert here.ask("/console/oidc").status == 404
         assert b"sign-in-elsewhere" not in here.ask("/").body
         said = here.ask("/console/session", "POST", {"email": BOB, "password": PASSWORD})

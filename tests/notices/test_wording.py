@@ -58,6 +58,9 @@ def test_an_operator_is_nobody_one_can_answer() -> None:
 def test_an_invitation_says_how_to_come_in() -> None:
     choose = invitation(user(), "", House("https://x.example", way_in="password")).body
     assert f"choose your password here:\n\n    {LINK_MARK}\n" in choose
+    assert "sign in there" not in choose
+    both = House("https://x.example", way_in="password", label="Acme")
+    assert 'Or sign in there by "Acme"' in invitation(user(), "", both).body
     elsewhere = House("https://x.example", way_in="elsewhere", label="Sign in with Acme")
     there = invitation(user(), "", elsewhere).body
     assert 'sign in there by "Sign in with Acme" with this address' in there

@@ -48,7 +48,7 @@ export async function show(page, session) {
     );
   }
 
-  fill(page, pageHead("Audit log", "Every change, by whom, from what to what."), el("div", { class: "filters" }, choice.node), card("", list));
+  fill(page, pageHead("Audit log", "Every change, by whom, from what to what; and who came in."), el("div", { class: "filters" }, choice.node), card("", list));
   await begin();
 }
 
