@@ -168,6 +168,7 @@ class House:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
+        self._walk.searching = self._searches.searching  # if it was switched meanwhile
         self._ready = True
 
     def _open_rooms(self, storage: OpenStorage) -> None:

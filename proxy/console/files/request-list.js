@@ -40,7 +40,7 @@ export async function requestList(holder, query, { people = false } = {}) {
         columns: [
           { title: "When", value: (row) => secondOf(row.started_at), sort: (row) => row.started_at },
           { title: "Outcome", value: (row) => outcomeBadge(row.outcome) },
-          { title: "Model", value: (row) => modelOf(row), text: (row) => `${row.model} ${row.requested_model}`, cut: true },
+          { title: "Model", value: (row) => modelOf(row), text: (row) => `${row.model} ${row.requested_model}`, cut: "wide" },
           people
             ? { title: "User and client", value: (row) => [row.user_id, " ", el("small", {}, row.client ?? "–")], text: (row) => `${row.user_id} ${row.client ?? ""}`, cut: true }
             : { title: "Client", value: (row) => row.client ?? "–", cut: true },
