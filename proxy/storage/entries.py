@@ -1,8 +1,8 @@
 """Queries: the ledger's rows and their sums, and the record of refused requests.
 
 Rows are written in batches, and writing one twice is writing it once: a journal may be replayed
-without asking what arrived. The sums of a month (storage/months.py) and of an hour
-(storage/hours.py) grow in the same transaction, so they are those of the rows at any moment.
+without asking what arrived. The sums of a month (storage/months.py) and those that pages read
+(storage/kept_sums.py) grow in the same transaction, so they are those of the rows at any moment.
 Columns are the fields of `Entry` and `Refusal` by name.
 """
 
@@ -20,7 +20,7 @@ from proxy.domain.entry import Entry
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.refusal import Refusal
 from proxy.storage.database import Database, Row, Statement
-from proxy.storage.hours import hours_added, hours_of
+from proxy.storage.kept_sums import sums_added
 from proxy.storage.months import PeriodOf, added, months_of, sums_of
 from proxy.storage.writing import new_id
 
@@ -105,8 +105,7 @@ class Entries:
                 # Rows first: the sums, which other workers add to as well, are held only briefly.
                 rows = _inserts(fresh)
                 sums = added(sums_of(fresh, self._period_of))
-                hours = hours_added(hours_of(fresh))
-                await self._database.run([*rows, *sums, *hours], commutes=True)
+                await self._database.run([*rows, *sums, *sums_added(fresh)], commutes=True)
                 return
             except Fault as fault:
                 if fault.kind is not Kind.CONFLICT:

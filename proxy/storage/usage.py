@@ -1,33 +1,21 @@
 """Queries: what was used, by model, user, source and time, and the rows themselves in pages.
 
 Sums are added up here in whole micro-credits; zones are not known here, only the offset of a
-stretch of time. Whole hours are read as the sums kept of them, and only what begins or ends within
-an hour as rows. Every query reads one stretch of time and, where it is given, one tenant: both have
-an index.
+stretch of time. What was summed before is read as sums (`storage/layers.py`), and only what begins
+or ends within an hour as rows. Every query reads one stretch of time and, where it is given, one
+tenant: both have an index.
 """
 
-from typing import Any
+from math import gcd
 
 import msgspec
 
-from proxy.domain.entry import CLIENT_GONE, COMPLETED, Entry
+from proxy.domain.entry import Entry
 from proxy.domain.people import CREDIT
 from proxy.domain.sums import ModelSums, SourceSums, Sums, UserSums, Within
 from proxy.storage.database import Database, Row
-from proxy.storage.hours import HOUR_MS
+from proxy.storage.layers import owned, sums_within
 
-_KEYS = "tenant_id, user_id, model, surface, client"
-_ADDED = Sums._fields[2:]
-# One row of the ledger as a sum of one.
-_ROW_SUMS = ", ".join(
-    [
-        "1 AS requests",
-        f"CASE WHEN outcome IN ('{COMPLETED.value}', '{CLIENT_GONE.value}')"
-        " THEN 0 ELSE 1 END AS errors",
-        *_ADDED,
-    ]
-)
-_HOUR_SUMS = ", ".join(Sums._fields)
 # CAST: PostgreSQL would give a sum of BIGINT as NUMERIC. Coalesce: no rows have no sum.
 _SUMS = ", ".join(
     [f"CAST(coalesce(sum(e.{name}), 0) AS BIGINT) AS {name}" for name in Sums._fields]
@@ -45,21 +33,22 @@ class Usage:
 
     async def total(self, within: Within) -> tuple[Sums, int]:
         """The sums of all, and how many users they are of."""
-        source, params = _sums_within(within)
+        people, whose = sums_within(within, ("user_id",))
+        source, params = sums_within(within)
         rows = await self._database.fetch(
-            f"SELECT count(DISTINCT e.user_id), {_SUMS} FROM {source} e", params
+            f"SELECT (SELECT count(DISTINCT p.user_id) FROM {people} p), {_SUMS} FROM {source} e",
+            (*whose, *params),
         )
         return Sums(*rows[0][1:]), rows[0][0]
 
     async def by_model(self, within: Within, limit: int, offset: int = 0) -> list[ModelSums]:
         """Per resolved model, dearest first."""
-        rows = await self._groups("e.model AS model", "model", within, (limit, offset))
+        rows = await self._groups(("model",), within, (limit, offset))
         return [ModelSums(row[0], Sums(*row[1:])) for row in rows]
 
     async def by_source(self, within: Within, limit: int, offset: int = 0) -> list[SourceSums]:
         """Per surface and client, dearest first."""
-        columns = "e.surface AS surface, e.client AS client"
-        rows = await self._groups(columns, "surface, client", within, (limit, offset))
+        rows = await self._groups(("surface", "client"), within, (limit, offset))
         return [SourceSums(row[0], row[1], Sums(*row[2:])) for row in rows]
 
     async def by_user(
@@ -70,7 +59,7 @@ class Usage:
         Who has left a tenant is only an id to it: the address is no longer its own to know. For the
         others the month is that of all tenants they were in, as their role's cap counts it.
         """
-        source, params = _sums_within(within)
+        source, params = sums_within(within, ("user_id", "tenant_id"))
         rows = await self._database.fetch(
             "SELECT g.user_id, g.tenant_id, u.email, r.slug, r.user_credit_limit,"
             " CASE WHEN u.id IS NULL THEN NULL ELSE (SELECT CAST(coalesce(sum(m.credits), 0) AS"
@@ -91,8 +80,7 @@ class Usage:
     ) -> list[tuple[int, Sums]]:
         """Per stretch of `every_ms` of a clock that is `offset_ms` ahead of UTC: its number since
         the epoch, from 0 to before `wrap` where that is given (168 hours: a week)."""
-        is_whole_hours = not (every_ms % HOUR_MS or offset_ms % HOUR_MS)
-        source, params = _sums_within(within) if is_whole_hours else _rows_within(within)
+        source, params = sums_within(within, fit_ms=gcd(every_ms, offset_ms))
         # Written into the text: two parameters would not be seen to be the same expression.
         number = f"(e.started_at + {offset_ms:d}) / {every_ms:d}"
         if wrap is not None:
@@ -126,7 +114,7 @@ class Usage:
         if before is not None:
             within = msgspec.structs.replace(within, end_ms=min(within.end_ms, before[0] + 1))
         span = (within.start_ms, within.end_ms)
-        where, params = _owned(within, "e.started_at >= ? AND e.started_at < ?", span)
+        where, params = owned(within, "e.started_at >= ? AND e.started_at < ?", span)
         if before is not None:
             where += " AND (e.started_at < ? OR e.event_id < ?)"
             params += before
@@ -142,53 +130,16 @@ class Usage:
         return [msgspec.convert(row, Entry, strict=False) for row in rows]
 
     async def _groups(
-        self, columns: str, names: str, within: Within, page: tuple[int, int]
+        self, columns: tuple[str, ...], within: Within, page: tuple[int, int]
     ) -> list[Row]:
-        source, params = _sums_within(within)
+        names = ", ".join(columns)
+        source, params = sums_within(within, columns)
         # Wrapped: PostgreSQL orders by a name of the result, but not by a sum of names.
         return await self._database.fetch(
-            f"SELECT * FROM (SELECT {columns}, {_SUMS} FROM {source} e"
+            f"SELECT * FROM (SELECT {names}, {_SUMS} FROM {source} e"
             f" GROUP BY {names}) g ORDER BY {_CREDITS} DESC, {names} LIMIT ? OFFSET ?",
             (*params, *page),
         )
-
-
-def _sums_within(within: Within) -> tuple[str, tuple[Any, ...]]:
-    """All sums of a stretch, as a table to select from: those of its whole hours, and the rows
-    before the first and behind the last of them."""
-    first, last = -(-within.start_ms // HOUR_MS), within.end_ms // HOUR_MS
-    if first >= last:
-        return _rows_within(within)
-    where, params = _owned(within, "hour >= ? AND hour < ?", (first, last))
-    parts = [
-        f"SELECT hour * {HOUR_MS} AS started_at, {_KEYS}, {_HOUR_SUMS} FROM hour_use WHERE {where}"
-    ]
-    for start_ms, end_ms in ((within.start_ms, first * HOUR_MS), (last * HOUR_MS, within.end_ms)):
-        if start_ms < end_ms:
-            edge, more = _edge(within, start_ms, end_ms)
-            parts.append(edge)
-            params += more
-    return f"({' UNION ALL '.join(parts)})", params
-
-
-def _rows_within(within: Within) -> tuple[str, tuple[Any, ...]]:
-    """The same, of rows alone."""
-    rows, params = _edge(within, within.start_ms, within.end_ms)
-    return f"({rows})", params
-
-
-def _edge(within: Within, start_ms: int, end_ms: int) -> tuple[str, tuple[Any, ...]]:
-    where, params = _owned(within, "started_at >= ? AND started_at < ?", (start_ms, end_ms))
-    return f"SELECT started_at, {_KEYS}, {_ROW_SUMS} FROM entries WHERE {where}", params
-
-
-def _owned(within: Within, where: str, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    for name in ("tenant_id", "user_id", "model"):
-        wanted = getattr(within, name)
-        if wanted is not None:
-            where += f" AND {name} = ?"
-            params += (wanted,)
-    return where, params
 
 
 def _user(row: Row) -> UserSums:

@@ -12,6 +12,7 @@ from proxy.admin.usage import UsageSums
 from proxy.admin.usage_events import UsageEvents
 from proxy.admin.usage_time import UsageTimes
 from proxy.domain.entry import Outcome
+from proxy.storage.kept_sums import KEPT
 from proxy.storage.month_use import MonthUse
 from proxy.storage.usage import Usage
 from tests.admin.office_floor import Visit
@@ -224,7 +225,7 @@ _used = st.lists(
 async def test_all_sums_agree_with_each_other_and_with_what_limits_go_by(
     books: Ledger, used: list[tuple[str, dict[str, Any]]], zone: str
 ) -> None:
-    tables = ("entries", "month_use", "hour_use")
+    tables = ("entries", "month_use", *[kept.table for kept in KEPT])
     await books.database.run([(f"DELETE FROM {table}", ()) for table in tables])
     await books.entries.insert(books.rows(used))
     one = books.callers["ada"].tenant_id

@@ -14,6 +14,7 @@ from proxy.domain.sums import NOTHING_USED, Sums, Within, added
 from proxy.storage.accounts import Accounts
 from proxy.storage.database import Database
 from proxy.storage.entries import Entries
+from proxy.storage.kept_sums import KEPT
 from proxy.storage.migrations import migrate
 from proxy.storage.sqlite import SqliteDatabase
 from proxy.storage.usage import Usage
@@ -243,7 +244,7 @@ _rows = st.lists(
 async def test_every_way_of_summing_comes_to_the_same(
     database: Database, rows: list[dict[str, Any]], tenant_id: str | None
 ) -> None:
-    tables = ("entries", "month_use", "hour_use")
+    tables = ("entries", "month_use", *[kept.table for kept in KEPT])
     await database.run([(f"DELETE FROM {table}", ()) for table in tables])
     await Entries(database).insert([entry(f"e{n}", **row) for n, row in enumerate(rows)])
     usage = Usage(database)
