@@ -1,47 +1,46 @@
 """`/v1/admin/in-flight`: the requests that are under way at this moment, for support.
 
-Asked of the process that happens to answer; with several workers the others are left out, and the
-answer says so.
+Whichever process answers asks all others; each leaves out what is not the caller's to see before it
+says anything.
 """
 
-from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final
-
-import msgspec
 
 from proxy.admin.endpoint import AnyEndpoint, Asked, Endpoint, NoBody, NoQuery
 from proxy.admin.scope import Reach
-from proxy.domain.in_flight import InFlight
+from proxy.admin.worker_answers import AskWorkers, OfWorkers, told
+from proxy.domain.in_flight import ROWS_MAX, InFlight, UnderWay
 from proxy.domain.permissions import MSP_VIEW, VIEW_USAGE
+from proxy.observe.roll_call import Question
 
 SEE: Final = Reach(own=(VIEW_USAGE,), msp=(MSP_VIEW,))
-ROWS_MAX: Final = 500
-UnderWay = Callable[[], Sequence[InFlight]]
+IN_FLIGHT: Final = "in_flight"
+"""What workers are asked for: an `UnderWay`."""
 
 
-class InFlightList(msgspec.Struct, frozen=True):
-    """Oldest first, 500 at most; `total_count` is how many there are. `workers` are the processes
-    that serve, of which this answer shows the one called `worker`."""
+class InFlightList(OfWorkers, frozen=True, kw_only=True):
+    """Oldest first, 500 at most; `total_count` is how many there are."""
 
     data: list[InFlight]
     total_count: int
-    worker: str
-    workers: int
 
 
 class InFlightPage:
     """The handler."""
 
-    def __init__(self, under_way: UnderWay, worker: str, workers: Callable[[], int]) -> None:
-        self._under_way = under_way
-        self._worker = worker
-        self._workers = workers
+    def __init__(self, ask: AskWorkers) -> None:
+        self._ask = ask
 
     async def read(self, asked: Asked[NoQuery, None]) -> InFlightList:
         """`GET`: all of them, or those of the caller's tenant."""
-        confined = SEE.confined(asked.caller)
-        rows = [each for each in self._under_way() if confined in (None, each.tenant_id)]
-        return InFlightList(rows[:ROWS_MAX], len(rows), self._worker, self._workers())
+        question = Question(IN_FLIGHT, SEE.confined(asked.caller))
+        of, said = await told(self._ask, question, UnderWay)
+        rows = [row for each in said for row in each.rows]
+        rows.sort(key=attrgetter("age_s"), reverse=True)
+        return InFlightList(
+            **of, data=rows[:ROWS_MAX], total_count=sum([each.count for each in said])
+        )
 
     def endpoints(self) -> list[AnyEndpoint]:
         """The rows of the table."""
@@ -49,7 +48,7 @@ class InFlightPage:
             Endpoint(
                 method="GET",
                 path="/v1/admin/in-flight",
-                summary="Requests under way at this moment",
+                summary="Requests under way at this moment, over all workers",
                 handler=self.read,
                 reply=InFlightList,
                 query=NoQuery,

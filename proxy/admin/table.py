@@ -33,14 +33,16 @@ from proxy.admin import (
 from proxy.admin.allowance import Allowances
 from proxy.admin.audit import AuditPages, AuditStore
 from proxy.admin.endpoint import AnyEndpoint
-from proxy.admin.in_flight import InFlightPage, UnderWay
+from proxy.admin.in_flight import InFlightPage
 from proxy.admin.installation import InstallationPages, Notes, Reload
 from proxy.admin.limits import LimitDesk, NamedValues
+from proxy.admin.provider_health import ProviderHealthPage
 from proxy.admin.providers import ProviderPages
 from proxy.admin.search_switch import SearchSwitch
 from proxy.admin.sign_in_links import MakeLink, SignInLinks
 from proxy.admin.stores import RoleStore, SwitchStore, TemplateStore, TenantStore, UserStore
 from proxy.admin.usage_limits import Rules, UseStore
+from proxy.admin.worker_answers import AskWorkers
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
 from proxy.domain.model import Model
@@ -96,8 +98,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the table needs to know of the running gateway. `settings` and `rules` give those of
     now; `hash_secret` is what new keys are digested with; without `mail` none is sent. `make_link`
-    is None while the console is off; `worker` is what this process is called; `search_lacks` says
-    what is missing for searches."""
+    is None while the console is off; `ask_workers` asks all processes of the gateway;
+    `search_lacks` says what is missing for searches."""
 
     shelf: Shelf
     months: Months
@@ -105,9 +107,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     settings: Callable[[], Settings]
     rules: Callable[[], Rules]
     reload: Reload
-    under_way: UnderWay
+    ask_workers: AskWorkers
     mail: invitations.Mail | None = None
-    worker: str = ""
     make_link: MakeLink | None = None
     search_lacks: Callable[[], str] = lambda: ""
 
@@ -227,7 +228,6 @@ def _agreed(stores: Stores, house: House) -> list[AnyEndpoint]:
             lambda: house.search_lacks(),
         ).endpoints(),
         *AuditPages(stores.audit).endpoints(),
-        *InFlightPage(
-            house.under_way, house.worker, lambda: house.settings().server.workers
-        ).endpoints(),
+        *ProviderHealthPage(house.ask_workers, house.settings).endpoints(),
+        *InFlightPage(house.ask_workers).endpoints(),
     ]

@@ -20,11 +20,13 @@ from msgspec.structs import replace
 
 from proxy import __version__
 from proxy.admin.endpoint import routes
+from proxy.admin.in_flight import IN_FLIGHT
 from proxy.admin.installation import Reload
 from proxy.admin.limits import NAME as LIMITS
 from proxy.admin.limits import NO_CHANGE, LimitChange
 from proxy.admin.openapi import ApiDocument
 from proxy.admin.preferences import GatewayMapping
+from proxy.admin.provider_health import HEALTH
 from proxy.admin.requests import RequestLookup
 from proxy.admin.search_switch import NAME as WEB_SEARCH
 from proxy.admin.search_switch import SearchChange
@@ -32,6 +34,7 @@ from proxy.admin.table import House as OfficeHouse
 from proxy.admin.table import table
 from proxy.admin.usage_limits import Rules
 from proxy.assembly.capacity import connections_within
+from proxy.assembly.colleagues import Colleagues
 from proxy.assembly.console import open_console
 from proxy.assembly.gauges import Gauges, Rooms
 from proxy.assembly.limits import limited_models, open_desk
@@ -159,6 +162,7 @@ class House:
         envelope.front = front
         self._listener = Listener(front)
         await self._listener.open(listening)
+        await self._colleagues.open()
         await self._open_metrics_port()
         self._wheel.start()
         self._loop_lag.start()
@@ -225,6 +229,17 @@ class House:
             spool_bytes_max=settings.ledger.spool_bytes_max,
             stored=self._desk.stored,
         )
+        self._colleagues = Colleagues(
+            settings,
+            self._environ,
+            self._worker,
+            {
+                IN_FLIGHT: lambda tenant_id: in_flight(
+                    self._wheel, time.monotonic(), tenant_id, self._colleagues.worker
+                ),
+                HEALTH: lambda _: self._suppliers.health(time.monotonic()),
+            },
+        )
         self._board = WorkerBoard(
             Path(settings.ledger.folder) / "workers", self._worker, self._metrics, time.time
         )
@@ -281,8 +296,7 @@ class House:
                 rules=lambda: self._rules,
                 reload=self._reread,
                 mail=None if self._post_office is None else self._post_office.invitations,
-                under_way=lambda: in_flight(self._wheel, time.monotonic()),
-                worker=self._worker,
+                ask_workers=self._colleagues.roll_call.ask,
                 make_link=console.sign_in.link if console.sign_in is not None else None,
                 search_lacks=lambda: self._searches.lacking,
             ),
@@ -428,6 +442,7 @@ class House:
             ("keep what is learned of token counts", self._keep_token_ratios()),
             ("change packages when it is time", self._change_packages()),
             ("send metrics", self._send_metrics()),
+            *self._colleagues.standing_work(),
             *([] if self._post_office is None else self._post_office.standing_work()),
         ]
 
@@ -489,6 +504,7 @@ class House:
             self._access_log.flush()
             self._metrics.requests_waiting = self._turnstile.waiting
             self._metrics.deployments_out = self._suppliers.out(self._wheel.now_s)
+            self._suppliers.note_health(self._wheel.now_s)
             self._metrics.draining = self._suppliers.drains.under_way
             self._metrics.ejections = self._suppliers.ejections
             self._metrics.retries_withheld = self._suppliers.retries_withheld
@@ -641,6 +657,7 @@ class House:
         if self._figures is not None:
             await self._send_metrics_once(self._figures)
             self._figures.close()
+        await self._colleagues.close()
         self._board.withdraw()
         await self._storage.database.close()
 

@@ -55,10 +55,14 @@ def limited_models(desk: Desk, shelf: Shelf) -> Limits:
     return limited
 
 
-def _counters(settings: Settings, environ: Mapping[str, str], database: Database) -> Counters:
+def counters_url(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Where the counters lie; may hold a password. Raises SecretProblem."""
     url = settings.counters.url
-    if is_reference(url):
-        url = resolve(url, environ).reveal()
+    return resolve(url, environ).reveal() if is_reference(url) else url
+
+
+def _counters(settings: Settings, environ: Mapping[str, str], database: Database) -> Counters:
+    url = counters_url(settings, environ)
     # Never the same on two machines, nor for two processes one after the other.
     worker = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
     if url.startswith("redis"):

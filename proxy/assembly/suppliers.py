@@ -12,6 +12,7 @@ from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
 from proxy.domain.call import Call
 from proxy.domain.model import Deployment
+from proxy.domain.deployment import ConnectionHealth, WorkerHealth
 from proxy.gateway.drain import Drains
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
@@ -35,6 +36,7 @@ from proxy.upstream.aws_credential import AwsCredential
 from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.choice import Ejection, Standing
 from proxy.upstream.google_token import GoogleCredential, open_google_login
+from proxy.upstream.health import Health
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.retry import RetryBudget
 from proxy.upstream.tunnel import proxy_for
@@ -78,6 +80,7 @@ class Suppliers:
         self._draining: set[str] = set()
         self._secrets: dict[str, bytes] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
+        self._healths: dict[Standing, Health] = {}
         self._tasks = tasks
         self._wheel = wheel
 
@@ -125,6 +128,23 @@ class Suppliers:
             for route in routes
             if route.standing.is_out(now_s)
         }
+
+    def note_health(self, now_s: float) -> None:
+        """Remember how deployments stand, so that it can be said how they did lately."""
+        for health in self._healths.values():
+            health.note(now_s)
+
+    def health(self, now_s: float) -> WorkerHealth:
+        """How every deployment does that can be called, and the connections to them."""
+        seen = {
+            (route.provider.name, route.upstream_model): self._healths[route.standing]
+            for routes in self._routes.values()
+            for route in routes
+        }
+        return WorkerHealth(
+            [health.seen(*names, now_s) for names, health in seen.items()],
+            [_connections(pool) for pool in self.pools.values()],
+        )
 
     @property
     def ejections(self) -> int:
@@ -317,6 +337,7 @@ class Suppliers:
             standing = self._standings[provider, upstream_model] = Standing(
                 Ejection(upstream.eject_failures, upstream.eject_s, upstream.eject_max_s)
             )
+            self._healths[standing] = Health(standing, time.monotonic())
         return standing
 
     def _pool(self, origin: Origin) -> Pool:
@@ -348,3 +369,15 @@ class Suppliers:
         if self._upstream.ca_file:
             context.load_verify_locations(self._upstream.ca_file)
         return context
+
+
+def _connections(pool: Pool) -> ConnectionHealth:
+    return ConnectionHealth(
+        origin=f"{'https' if pool.origin.secure else 'http'}://{pool.origin.authority}",
+        busy=pool.open_count - pool.idle_count,
+        idle=pool.idle_count,
+        connecting=pool.connecting_count,
+        waiting=pool.waiting_count,
+        opened=pool.opened,
+        failed=pool.failed,
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from proxy.cli.process import end_with_parent
+from proxy.observe.workers import worker_names
 
 _LOG = logging.getLogger("proxy.workers")
 
@@ -39,8 +40,8 @@ class Workers:
         """Until all have ended after a stop signal; 0 when every one ended well."""
         for number in _PASSED_ON:
             signal.signal(number, self._pass_on)
-        for index in range(self._count):
-            self._start(f"w{index}")
+        for name in worker_names(self._count):
+            self._start(name)
         failed = False
         while self._running:
             try:

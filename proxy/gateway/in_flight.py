@@ -2,31 +2,42 @@
 anyway. Nothing is kept for it, so nothing costs a request anything.
 """
 
-from proxy.domain.call import Call
-from proxy.domain.in_flight import InFlight
+from heapq import nsmallest
+
+from proxy.domain.in_flight import ROWS_MAX, InFlight, UnderWay
 from proxy.gateway.relay import Relay
 from proxy.gateway.search_turns import SearchTurns
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.client_label import client_of
 
 
-def in_flight(wheel: Wheel, now_s: float) -> list[InFlight]:
-    """Oldest first. A request that searches is one, whichever of its turns is under way; `now_s` is
-    the monotonic clock."""
-    watched = wheel.watched()
-    turns = [each for each in watched if isinstance(each, SearchTurns)]
-    searching = {each.call.arrival.request_id for each in turns}
-    relays = [
+def in_flight(
+    wheel: Wheel, now_s: float, tenant_id: str | None = None, worker: str = ""
+) -> UnderWay:
+    """All, or those of a tenant; the oldest first. A request that searches is one, whichever of
+    its turns is under way; `now_s` is the monotonic clock."""
+    watched = [
+        each
+        for each in wheel.watched()
+        if isinstance(each, Relay | SearchTurns) and tenant_id in (None, each.call.caller.tenant_id)
+    ]
+    searching = {each.call.arrival.request_id for each in watched if isinstance(each, SearchTurns)}
+    found = [
         each
         for each in watched
-        if isinstance(each, Relay) and each.call.arrival.request_id not in searching
+        if isinstance(each, SearchTurns) or each.call.arrival.request_id not in searching
     ]
-    found = [_seen(each.call, each.stage, each.provider, each.attempts, now_s) for each in relays]
-    found += [_seen(each.call, f"search: {each.stage}", "", 1, now_s) for each in turns]
-    return sorted(found, key=lambda each: -each.age_s)
+    # Made for those that are shown only: there may be thousands.
+    oldest = nsmallest(ROWS_MAX, found, key=lambda each: each.call.arrival.clock_s)
+    return UnderWay([_seen(each, now_s, worker) for each in oldest], len(found))
 
 
-def _seen(call: Call, stage: str, provider: str, attempts: int, now_s: float) -> InFlight:
+def _seen(carried: Relay | SearchTurns, now_s: float, worker: str) -> InFlight:
+    call, stage, provider, attempts = carried.call, carried.stage, "", 1
+    if isinstance(carried, Relay):
+        provider, attempts = carried.provider, carried.attempts
+    else:
+        stage = f"search: {stage}"
     arrival, caller = call.arrival, call.caller
     return InFlight(
         request_id=arrival.request_id,
@@ -45,4 +56,5 @@ def _seen(call: Call, stage: str, provider: str, attempts: int, now_s: float) ->
         provider=provider,
         attempts=attempts,
         age_s=round(max(0.0, now_s - arrival.clock_s), 3),
+        worker=worker,
     )

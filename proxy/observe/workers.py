@@ -14,6 +14,11 @@ STALE_S = 10.0
 """Counts this old are of a worker that was killed and never came back."""
 
 
+def worker_names(count: int) -> list[str]:
+    """What the workers of one gateway are called."""
+    return [f"w{number}" for number in range(count)]
+
+
 class WorkerBoard:
     """One worker's view. `folder` is shared by the workers of one gateway and by nobody else."""
 

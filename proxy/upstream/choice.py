@@ -9,10 +9,11 @@ not to be asked: the only deployment of a model is always tried, and so are all 
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from proxy.domain.deployment import State
 from proxy.domain.fault import Fault, Kind, Source
 
 _DOUBLINGS_MAX = 16
@@ -28,9 +29,18 @@ class Ejection(msgspec.Struct, frozen=True):
     most_s: float = 300.0
 
 
+class LastTrouble(NamedTuple):
+    """What a call came to, and when. Not the `Fault`: it holds on to where it was raised."""
+
+    status: int
+    error_type: str
+    reason: str
+    at_s: float
+
+
 class Standing:
     """What is known of one deployment. `outstanding` calls are under way, `failures` were the last
-    ones in a row, `ejections` happened ever."""
+    ones in a row. `asked`, `failed_ever`, `rate_limited` and `ejections` happened ever."""
 
     __slots__ = (
         "_ejection",
@@ -38,9 +48,13 @@ class Standing:
         "_rest_until_s",
         "_rounds",
         "_trial_until_s",
+        "asked",
         "ejections",
+        "failed_ever",
         "failures",
+        "last_trouble",
         "outstanding",
+        "rate_limited",
     )
 
     def __init__(self, ejection: Ejection | None = None) -> None:
@@ -48,6 +62,10 @@ class Standing:
         self.outstanding = 0
         self.failures = 0
         self.ejections = 0
+        self.asked = 0
+        self.failed_ever = 0
+        self.rate_limited = 0
+        self.last_trouble: LastTrouble | None = None
         self._rounds = 0
         self._out_until_s = 0.0
         self._trial_until_s = 0.0
@@ -62,6 +80,14 @@ class Standing:
         at the next call."""
         return now_s < self._out_until_s or now_s < self._trial_until_s
 
+    def state(self, now_s: float) -> State:
+        """All of that in a word."""
+        if now_s < self._out_until_s:
+            return "out"
+        if now_s < self._trial_until_s:
+            return "on_trial"
+        return "resting" if now_s < self._rest_until_s else "well"
+
     @property
     def back_s(self) -> float:
         """When it may be tried again."""
@@ -70,6 +96,7 @@ class Standing:
     def begun(self, now_s: float) -> None:
         """A call was given to it."""
         self.outstanding += 1
+        self.asked += 1
         if self.failures >= self._ejection.failures_max and not self.is_away(now_s):
             self._trial_until_s = now_s + self._ejection.first_s
 
@@ -83,7 +110,10 @@ class Standing:
         """A call given to it came to this. What is not the provider's trouble says nothing."""
         if fault.source is not Source.UPSTREAM:
             return
+        if fault.status >= 500 or fault.kind is Kind.RATE_LIMITED:
+            self.last_trouble = LastTrouble(fault.status, fault.error_type, fault.reason, now_s)
         if fault.kind is Kind.RATE_LIMITED:
+            self.rate_limited += 1
             if fault.retry_after_s is None:
                 self._rest_until_s = now_s + REST_S
                 return
@@ -91,7 +121,10 @@ class Standing:
             self._out_until_s = max(self._out_until_s, until_s)
         elif fault.status < 500:
             self.answered()
-        elif now_s >= self._out_until_s:  # else old news: of calls begun before it was out
+        else:
+            self.failed_ever += 1
+            if now_s < self._out_until_s:
+                return  # old news: of calls begun before it was out
             self.failures += 1
             if self.failures >= self._ejection.failures_max:
                 self._eject(now_s)

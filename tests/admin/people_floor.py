@@ -16,6 +16,8 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from proxy.admin.endpoint import AnyEndpoint, Handler
+from proxy.admin.in_flight import IN_FLIGHT
+from proxy.admin.provider_health import HEALTH
 from proxy.admin.table import House, Stores, table
 from proxy.admin.usage_limits import Rules
 from proxy.auth.gate import Gate
@@ -24,8 +26,9 @@ from proxy.auth.passwords import Passwords
 from proxy.auth.sign_in import SignIn
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
+from proxy.domain.deployment import WorkerHealth
 from proxy.domain.entry import COMPLETED, Entry
-from proxy.domain.in_flight import InFlight
+from proxy.domain.in_flight import InFlight, UnderWay
 from proxy.domain.letter import Away, Fate, Letter
 from proxy.domain.model import Rates
 from proxy.domain.people import Actor
@@ -33,6 +36,7 @@ from proxy.limits.window import Months
 from proxy.notices.invitations import Invitations
 from proxy.notices.outbox import Outbox, Patience
 from proxy.notices.wording import House as LetterHouse
+from proxy.observe.roll_call import RollCall
 from proxy.server.admission import Admission
 from proxy.storage.audit import Audit
 from proxy.storage.changes import MODELS as MODELS_TOPIC
@@ -220,7 +224,14 @@ class People:
             rules=lambda: Rules(SETTINGS.limits.ladder, SETTINGS.limits.hard_stop),
             reload=self._reload,
             mail=self.mail,
-            under_way=lambda: [self.under_way(tenant) for tenant in TENANTS],
+            ask_workers=RollCall(
+                "w0",
+                {
+                    IN_FLIGHT: lambda tenant_id: msgspec.json.encode(self.carried(tenant_id)),
+                    HEALTH: lambda _: msgspec.json.encode(WorkerHealth([], [])),
+                },
+                time.monotonic,
+            ).ask,
             make_link=self.sign_in.link,
         )
         self.table: list[AnyEndpoint] = table(stores, house)
@@ -241,6 +252,12 @@ class People:
         self.gate.forget()
         versions = await self.changes.versions()
         await self.shelf.refresh(versions[MODELS_TOPIC])
+
+    def carried(self, tenant_id: str | None) -> UnderWay:
+        """What a worker says it carries: a request of each tenant."""
+        rows = [self.under_way(tenant) for tenant in TENANTS]
+        rows = [row for row in rows if tenant_id in (None, row.tenant_id)]
+        return UnderWay(rows, len(rows))
 
     def under_way(self, tenant: str) -> InFlight:
         """A request of somebody of a tenant that never ends."""

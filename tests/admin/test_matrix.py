@@ -173,6 +173,7 @@ CASES: dict[str, Case] = {
         "pa ad tm", query=f"?effective_from={RATES_TO_COME}"
     ),
     "GET /v1/admin/providers": nothing_of_anyone(MSP),
+    "GET /v1/admin/providers/health": nothing_of_anyone(MSP),
     "GET /v1/admin/settings": nothing_of_anyone("pa ad"),
     "GET /v1/admin/settings/web-search": nothing_of_anyone(MSP),
     "PUT /v1/admin/settings/web-search": nothing_of_anyone("pa ad", body=body(enabled=True)),

@@ -1,9 +1,12 @@
-// Live: the requests under way at this moment.
+// What is under way at this moment, in all processes, looked at again and again while the page is in
+// front.
 
-import { badge, card, el, empty, fill, pageHead } from "./dom.js";
+import { badge, button, card, el, empty, fill, notice, pageHead } from "./dom.js";
 import { get } from "./api.js";
 import { count } from "./formats.js";
+import { repeating } from "./repeating.js";
 import { table } from "./tables.js";
+import { workersSaid } from "./workers-said.js";
 
 const EVERY_MS = 2000;
 const STAGES = { streaming: "good", leasing: "warn", asked: "accent", holding: "accent", collecting: "accent" };
@@ -11,26 +14,29 @@ const STAGES = { streaming: "good", leasing: "warn", asked: "accent", holding: "
 export async function show(page) {
   const list = el("div", { class: "fields", id: "live" });
   const words = el("p", { class: "quiet", role: "status" });
-  fill(page, pageHead("Live", "Requests under way at this moment; looked at every two seconds."), words, card("", list));
+  const looking = repeating(list, EVERY_MS, look);
+  const pause = button("Pause", () => {
+    pause.textContent = looking.toggle() ? "Pause" : "Go on";
+  });
+  fill(page, pageHead("Live", "Requests under way at this moment; looked at every two seconds.", pause), words, card("", list));
 
   async function look() {
-    if (!list.isConnected) return;
-    if (!document.hidden) {
-      const found = await get("/v1/admin/in-flight");
-      const others = found.workers > 1 ? ` This is the process ${found.worker}, one of ${found.workers}.` : "";
-      words.textContent = `${count(found.total_count)} under way.${others}`;
-      fill(list, drawn(found.data));
-    }
-    setTimeout(look, EVERY_MS);
+    const found = await get("/v1/admin/in-flight");
+    words.textContent = `${count(found.total_count)} under way. ${workersSaid(found)}`;
+    fill(
+      list,
+      found.total_count > found.data.length ? notice(`Shown are the ${count(found.data.length)} that have been under way longest.`) : null,
+      drawn(found),
+    );
   }
 
-  await look();
+  await looking.start();
 }
 
-function drawn(rows) {
+function drawn({ data, workers }) {
   return table({
     caption: "Requests under way",
-    rows,
+    rows: data,
     filter: false,
     nothing: empty("Nothing is under way.", "A request appears here while it is carried to a provider and back."),
     columns: [
@@ -42,6 +48,7 @@ function drawn(rows) {
       { title: "Tenant", value: (row) => row.tenant, cut: true },
       { title: "Client", value: (row) => row.client || "–", cut: true },
       { title: "Request id", value: (row) => el("code", {}, row.request_id), cut: true },
-    ],
+      workers.length > 1 ? { title: "Process", value: (row) => row.worker } : null,
+    ].filter(Boolean),
   });
 }
