@@ -74,10 +74,8 @@ async def test_counts_are_of_all_workers(tmp_path: Path, aiohttp_client: Visit) 
         *("not_called", None),
         0,
     )
-    assert found["connections"] == [
-        {"origin": ORIGIN}
-        | {"busy": 11, "idle": 22, "connecting": 33, "waiting": 44, "opened": 55, "failed": 66}
-    ]
+    summed = ConnectionHealth(ORIGIN, 11, 22, 33, 44, 55, 66)
+    assert found["connections"] == [msgspec.structs.asdict(summed)]
 
 
 async def test_the_worst_state_is_shown_with_the_latest_trouble(

@@ -142,6 +142,33 @@ def test_what_is_used_at_one_is_in_the_books_of_the_other(
             assert (status, record["request_id"]) == (200, f"booked-{number}")
 
 
+def test_requests_under_way_at_one_are_seen_at_the_other(
+    pair: tuple[GatewayParent, GatewayParent],
+) -> None:
+    one, other = pair
+    one.command("user", "create", "root@msp.example", "--admin")
+    key = one.command("key", "create", "--user", "root@msp.example")
+    slow = threading.Thread(target=ask, args=(one, CLAUDE, key, "SLOW 8"))
+    slow.start()
+
+    def look(path: str) -> Any:
+        status, found = call(other, "GET", path, key=key)
+        assert status == 200, found
+        return found
+
+    def seen() -> bool:
+        found = look("/v1/admin/in-flight")
+        # Both machines of this test have one name; their four workers are four all the same.
+        everybody = len(found["workers"]) == 2 * WORKERS and not found["silent_workers"]
+        return everybody and [row["email"] for row in found["data"]] == ["root@msp.example"]
+
+    until(seen, "the other gateway sees it")
+    deployments = look("/v1/admin/providers/health")["deployments"]
+    assert sum(each["in_flight"] for each in deployments) == 1
+    slow.join()
+    until(lambda: not look("/v1/admin/in-flight")["total_count"], "it is over for both")
+
+
 def test_an_allowance_is_one_allowance(limited: tuple[GatewayParent, GatewayParent]) -> None:
     one, other = limited
     one.command("package", "create", "Small", "--monthly-credits", "50")
