@@ -32,7 +32,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     """As the tests before it in the same file left it."""
-    with beside(opened_floor(tmp_path_factory.mktemp("console"))) as opened:
+    # A deployment that is out stays so until somebody has looked.
+    settings = {"upstream__eject_s": 60}
+    with beside(opened_floor(tmp_path_factory.mktemp("console"), **settings)) as opened:
         yield opened
 
 

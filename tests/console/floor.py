@@ -3,8 +3,6 @@
 import contextlib
 import io
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from proxy.cli.main import main as command
+from tests.kit.demo import demo_provider
 from tests.kit.raw_client import Reply
-from tests.kit.running import ROOT, RunningHouse, house
+from tests.kit.running import SECOND_MODEL, RunningHouse, house, message
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery staple"
@@ -47,18 +46,6 @@ name = "kimi"
 wire = "openai_chat"
 dialect = "moonshot"
 base_url = "{provider}/v1"
-
-[[models]]
-id = "anthropic.claude-opus-5-5"
-display_name = "Claude Opus 5.5"
-developer = "Anthropic"
-family = "opus"
-released = 2026-10-01
-context_window = 200000
-max_output_tokens = 64000
-vision = true
-rates = {{ input = 5000, output = 25000 }}
-deployments = [ {{ provider = "kit", model = "claude-opus-5-5" }} ]
 
 [[models]]
 id = "moonshot.kimi-k2-thinking"
@@ -107,13 +94,7 @@ class Floor:
 
     def say(self, key: str, model: str = "haiku", text: str = "Hello") -> Reply:
         """One message of a client."""
-        body = msgspec.json.encode(
-            {
-                "model": model,
-                "max_tokens": 64,
-                "messages": [{"role": "user", "content": text}],
-            }
-        )
+        body = message(stream=False, model=model, text=text)
         headers = {"X-Api-Key": key, "User-Agent": "claude-cli/2.1.0 (external, cli)"}
         return self.gateway.ask("POST", "/v1/anthropic/v1/messages", headers, body)
 
@@ -133,26 +114,12 @@ def beside(opening: contextlib.AbstractContextManager[T]) -> Iterator[T]:
 @contextlib.contextmanager
 def opened_floor(place: Path, **settings: object) -> Iterator[Floor]:
     """With its people; everybody has the same password."""
-    provider = subprocess.Popen(
-        [sys.executable, "-m", "proxy.demo.upstream", "--port", "0", "--die-with-parent"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert provider.stdout is not None
-        heard = re.match(r"listening (http://\S+)", provider.stdout.readline())
-        assert heard is not None
-        url = heard[1]
-        with house(place, url, _MORE.format(provider=url), **settings) as gateway:
+    with demo_provider() as url:
+        more = SECOND_MODEL + _MORE.format(provider=url)
+        with house(place, url, more, **settings) as gateway:
             floor = Floor(gateway)
             _furnish(floor, place)
             yield floor
-    finally:
-        provider.terminate()
-        provider.wait()
-        if provider.stdout is not None:
-            provider.stdout.close()
 
 
 def _furnish(floor: Floor, place: Path) -> None:

@@ -5,8 +5,9 @@ import threading
 import msgspec
 from playwright.sync_api import expect
 
+from proxy.config.settings import Upstream
 from tests.console.conftest import Visits
-from tests.console.floor import ADA, BOB, CARL, HAIKU, KIMI, OPUS, ROOT_USER, Floor
+from tests.console.floor import ADA, BOB, CARL, EVE, HAIKU, KIMI, OPUS, ROOT_USER, Floor
 from tests.console.test_workspace import PICTURES
 from tests.kit.browser import picture
 
@@ -222,9 +223,45 @@ def test_a_request_under_way_is_seen_and_then_gone(visits: Visits, floor: Floor)
         row = page.get_by_role("row").filter(has_text=BOB)
         expect(row).to_contain_text(HAIKU)
         picture(page, PICTURES, "live")
+        page.get_by_role("button", name="Pause").click()
     finally:
         said.join()
+    expect(row).to_contain_text(HAIKU)  # what is paused stays
+    page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Nothing is under way.")).to_be_visible()
+
+
+def test_other_tenants_requests_are_not_seen(visits: Visits, floor: Floor) -> None:
+    """Nor their names, whoever looks at the same time."""
+    said = threading.Thread(target=lambda: floor.say(floor.key(BOB), HAIKU, "SLOW 6"))
+    said.start()
+    try:
+        all_ = visits(ROOT_USER).go("/admin/live")
+        expect(all_.get_by_role("row").filter(has_text=BOB)).to_be_visible()
+        own = visits(ADA).go("/admin/live")
+        expect(own.get_by_role("row").filter(has_text=BOB)).to_be_visible()
+        others = visits(EVE).go("/admin/live")
+        expect(others.get_by_text("Nothing is under way.")).to_be_visible()
+        assert BOB not in others.content()
+    finally:
+        said.join()
+
+
+def test_a_deployment_that_fails_is_seen_to_be_out(visits: Visits, floor: Floor) -> None:
+    key = floor.key(BOB)
+    page = visits(ROOT_USER).go("/admin/providers")
+    row = page.get_by_role("region", name="Deployments").get_by_role("row").filter(has_text=KIMI)
+    expect(row).to_contain_text("well")
+    for _ in range(Upstream().eject_failures):
+        assert floor.say(key, KIMI, "ERROR 500").status >= 500
+    expect(row).to_contain_text("out until")
+    expect(row).to_contain_text("api_error")
+    picture(page, PICTURES, "providers")
+    assert floor.say(key, KIMI).status == 200
+    expect(row).to_contain_text("well")
+    expect(row).to_contain_text("% of")
+    connections = page.get_by_role("region", name="Connections")
+    expect(connections.get_by_role("row")).to_have_count(2)
 
 
 def test_the_audit_says_who_changed_what(visits: Visits, floor: Floor) -> None:
