@@ -2,7 +2,7 @@
 
 import { badge, card, el, empty, fill, notice, pageHead } from "./dom.js";
 import { get } from "./api.js";
-import { count, percent, secondOf } from "./formats.js";
+import { count, percent, timeOf } from "./formats.js";
 import { repeating } from "./repeating.js";
 import { table } from "./tables.js";
 import { workersSaid } from "./workers-said.js";
@@ -64,7 +64,7 @@ function deploymentTable({ deployments, workers }) {
 function stateOf(each, workers) {
   const [word, kind] = STATES[each.state] ?? [each.state, "warn"];
   const some = each.workers_in_state < workers && each.state !== "well" && each.workers_in_state ? ` in ${each.workers_in_state} of ${workers} processes` : "";
-  return el("span", {}, badge(word, kind), some, each.back_at ? ` until ${secondOf(each.back_at)}` : "");
+  return el("span", {}, badge(word, kind), some, each.back_at ? ` until ${timeOf(each.back_at)}` : "");
 }
 
 function lately(each) {
@@ -75,7 +75,7 @@ function lately(each) {
 
 function lastTrouble({ last_trouble: last }) {
   if (last === null) return "–";
-  return `${last.status} ${last.type}${last.reason ? ` (${last.reason})` : ""}, ${secondOf(last.at)}`;
+  return `${timeOf(last.at)}: ${last.status} ${last.type}${last.reason ? ` (${last.reason})` : ""}`;
 }
 
 function providerTable(providers) {

@@ -21,6 +21,14 @@ export const dayOf = (iso) => (iso ? day.format(new Date(iso)) : "–");
 export const minuteOf = (iso) => (iso ? minute.format(new Date(iso)) : "–");
 export const secondOf = (iso) => (iso ? second.format(new Date(iso)) : "–");
 
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** A moment close to now: of today without its day. */
+export function timeOf(iso) {
+  const at = new Date(iso);
+  return at.toDateString() === new Date().toDateString() ? clock.format(at) : second.format(at);
+}
+
 /** A day as an API date, `YYYY-MM-DD`, of the browser's own calendar. */
 export function isoDay(date) {
   const two = (number) => String(number).padStart(2, "0");
