@@ -14,8 +14,10 @@ import msgspec
 from proxy.assembly.suppliers import Suppliers
 from proxy.ledger.journal import Journal
 from proxy.limits.desk import Desk
+from proxy.notices.outbox import Outbox
 from proxy.observe.access_log import AccessLog
 from proxy.observe.metrics import Metrics
+from proxy.server.front import Front
 from proxy.upstream.pool import Pool
 from proxy.upstream.search_carrier import SearchCarrier
 
@@ -31,6 +33,8 @@ class Rooms(msgspec.Struct):
     suppliers: Suppliers
     searches: SearchCarrier | None
     access_log: AccessLog
+    front: Front
+    outbox: Outbox | None
     spool_bytes_max: int
 
 
@@ -42,9 +46,17 @@ class Gauges:
         self._rooms = rooms
         metrics.spool_limit_bytes = rooms.spool_bytes_max
 
-    def read(self) -> None:
-        """Take over what the rooms have counted."""
+    def read(self, now_s: float) -> None:
+        """Take over what the rooms have counted; `now_s` is the monotonic clock."""
         metrics, rooms = self._metrics, self._rooms
+        metrics.requests_waiting = rooms.front.turnstile.waiting
+        metrics.stopping = int(rooms.front.draining)
+        metrics.deployments_out = rooms.suppliers.out(now_s)
+        metrics.draining = rooms.suppliers.drains.under_way
+        metrics.ejections = rooms.suppliers.ejections
+        metrics.retries_withheld = rooms.suppliers.retries_withheld
+        if rooms.outbox is not None:
+            metrics.letters = dict(rooms.outbox.outcomes)
         journal, desk = rooms.journal, rooms.desk
         metrics.journal_lost = journal.lost
         metrics.journal_healthy = int(journal.healthy)

@@ -43,13 +43,7 @@ from proxy.assembly.office import office_stores
 from proxy.assembly.seals import seal_secrets
 from proxy.assembly.search import Searches
 from proxy.assembly.suppliers import Suppliers
-from proxy.assembly.telemetry import (
-    Figures,
-    Spans,
-    metrics_every_s,
-    open_figures,
-    open_spans,
-)
+from proxy.assembly.telemetry import Telemetry
 from proxy.auth.gate import Gate
 from proxy.catalog.calibration import Calibration
 from proxy.catalog.lists import ModelLists
@@ -72,9 +66,8 @@ from proxy.gateway.tasks import Tasks
 from proxy.gateway.wheel import Wheel
 from proxy.ledger.journal import Journal
 from proxy.observe.access_log import AccessLog
-from proxy.observe.exposition import exposition, families
+from proxy.observe.exposition import exposition
 from proxy.observe.metrics import Metrics
-from proxy.observe.traces import Traces
 from proxy.observe.workers import WorkerBoard
 from proxy.server.admission import Admission
 from proxy.server.body_room import BodyRoom
@@ -366,6 +359,9 @@ class House:
         )
         date = DateLine(time.time)
         self._wheel.watch(date)
+        self._telemetry = Telemetry(
+            settings.observability, self._environ, self._worker, self._metrics
+        )
         self._access_log = AccessLog(
             _write_to_stderr,
             wanted=settings.observability.access_log,
@@ -395,20 +391,8 @@ class House:
             monotonic=time.monotonic,
             new_request_id=CountedIds("req", os.urandom(12)).next,
             date=date,
-            traces=self._open_traces(),
+            traces=self._telemetry.traces,
         )
-
-    def _open_traces(self) -> Traces | None:
-        """Raises Fault where the SDK is not installed."""
-        wanted = self.settings.observability
-        self._traces: Traces | None = None
-        self._spans: Spans | None = None
-        self._figures: Figures | None = None
-        if wanted.otlp_endpoint:
-            self._spans = open_spans(wanted.otlp_endpoint, self._environ)
-            self._figures = open_figures(wanted.otlp_endpoint, self._environ, self._worker)
-            self._traces = Traces(wanted.trace_ratio, os.urandom, tells=wanted.trace_providers)
-        return self._traces
 
     def _loop_looked(self, lag_s: float) -> None:
         self._metrics.loop_lag.observe(lag_s)
@@ -441,7 +425,7 @@ class House:
             ("write last uses", self._write_last_uses()),
             ("keep what is learned of token counts", self._keep_token_ratios()),
             ("change packages when it is time", self._change_packages()),
-            ("send metrics", self._send_metrics()),
+            ("send metrics", self._telemetry.send_figures()),
             *self._colleagues.standing_work(),
             *([] if self._post_office is None else self._post_office.standing_work()),
         ]
@@ -496,47 +480,20 @@ class House:
                 self._suppliers,
                 self._searches.service,
                 self._access_log,
+                self._front,
+                None if self._post_office is None else self._post_office.outbox,
                 self.settings.ledger.spool_bytes_max,
             ),
         )
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             self._access_log.flush()
-            self._metrics.requests_waiting = self._turnstile.waiting
-            self._metrics.deployments_out = self._suppliers.out(self._wheel.now_s)
             self._suppliers.note_health(self._wheel.now_s)
-            self._metrics.draining = self._suppliers.drains.under_way
-            self._metrics.ejections = self._suppliers.ejections
-            self._metrics.retries_withheld = self._suppliers.retries_withheld
             self._look_at_books()
-            self._metrics.stopping = int(self._front.draining)
-            if self._post_office is not None:
-                self._metrics.letters = dict(self._post_office.outbox.outcomes)
-            gauges.read()
-            await self._export_traces()
+            gauges.read(self._wheel.now_s)
+            await self._telemetry.send_spans()
             if self.settings.server.workers > 1:
                 self._board.publish()
-
-    async def _export_traces(self) -> None:
-        """What is over becomes spans in another thread."""
-        if self._traces is None or self._spans is None:
-            return
-        ended = self._traces.flush()
-        if ended:
-            await asyncio.to_thread(self._spans.export, ended)
-
-    async def _send_metrics(self) -> None:
-        """This worker's, where a collector is named."""
-        if self._figures is None:
-            return
-        every_s = metrics_every_s(self._environ)
-        while True:
-            await asyncio.sleep(every_s)
-            await self._send_metrics_once(self._figures)
-
-    async def _send_metrics_once(self, figures: Figures) -> None:
-        shown = families(self._metrics)
-        await asyncio.to_thread(figures.send, shown, time.time_ns())
 
     async def _write_last_uses(self) -> None:
         while True:
@@ -651,12 +608,7 @@ class House:
         await self._journal.close()
         await self._desk.close()
         self._access_log.flush()
-        if self._spans is not None:
-            await self._export_traces()
-            await asyncio.to_thread(self._spans.close)
-        if self._figures is not None:
-            await self._send_metrics_once(self._figures)
-            self._figures.close()
+        await self._telemetry.close()
         await self._colleagues.close()
         self._board.withdraw()
         await self._storage.database.close()

@@ -1,5 +1,6 @@
 """The way traces and metrics go: OpenTelemetry's SDK, imported only where a collector is named."""
 
+import asyncio
 import os
 import socket
 import time
@@ -10,8 +11,11 @@ from typing import Protocol, cast
 
 from prometheus_client.metrics_core import Metric
 
+from proxy.config.settings import Observability
 from proxy.domain.fault import Fault, Kind, Source
-from proxy.observe.traces import Ended
+from proxy.observe.exposition import families
+from proxy.observe.metrics import Metrics
+from proxy.observe.traces import Ended, Traces
 
 _EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
@@ -38,6 +42,51 @@ class Figures(Protocol):
     def close(self) -> None:
         """Send no more."""
         ...
+
+
+class Telemetry:
+    """What one worker sends of traces and metrics, where a collector is named; else nothing.
+    Raises Fault where the SDK is wanted and not installed."""
+
+    def __init__(
+        self, wanted: Observability, environ: Mapping[str, str], worker: str, metrics: Metrics
+    ) -> None:
+        self.traces: Traces | None = None
+        self._spans: Spans | None = None
+        self._figures: Figures | None = None
+        self._metrics = metrics
+        self._every_s = metrics_every_s(environ)
+        if wanted.otlp_endpoint:
+            self._spans = open_spans(wanted.otlp_endpoint, environ)
+            self._figures = open_figures(wanted.otlp_endpoint, environ, worker)
+            self.traces = Traces(wanted.trace_ratio, os.urandom, tells=wanted.trace_providers)
+
+    async def send_spans(self) -> None:
+        """What is over becomes spans in another thread."""
+        if self.traces is None or self._spans is None:
+            return
+        ended = self.traces.flush()
+        if ended:
+            await asyncio.to_thread(self._spans.export, ended)
+
+    async def send_figures(self) -> None:
+        """This worker's, as often as wanted and for ever."""
+        while self._figures is not None:
+            await asyncio.sleep(self._every_s)
+            await self._send(self._figures)
+
+    async def close(self) -> None:
+        """Send what there is, and no more."""
+        if self._spans is not None:
+            await self.send_spans()
+            await asyncio.to_thread(self._spans.close)
+        if self._figures is not None:
+            await self._send(self._figures)
+            self._figures.close()
+
+    async def _send(self, figures: Figures) -> None:
+        shown = families(self._metrics)
+        await asyncio.to_thread(figures.send, shown, time.time_ns())
 
 
 def is_installed() -> bool:
