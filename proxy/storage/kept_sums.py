@@ -7,11 +7,11 @@ is of, so it is theirs always. Hours and days are those of UTC; `storage/layers.
 them make up a stretch of time.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from operator import add, attrgetter
-from typing import Any, Final, NamedTuple
+from operator import add, attrgetter, itemgetter
+from typing import Final, NamedTuple
 
 from proxy.domain.entry import CLIENT_GONE, COMPLETED, Entry
 from proxy.domain.sums import Sums
@@ -24,14 +24,19 @@ ALL: Final = ""
 """In the place of a tenant: the sum is of all of them."""
 SUMS_PER_STATEMENT = 32
 
-_Key = tuple[Any, ...]
-_Figures = list[int]
+_Key = tuple[str, ...]
+_Figures = Sequence[int]
+_Sums = dict[_Key, _Figures]
+_key = attrgetter("tenant_id", "user_id", "model", "surface", "client")
+_who = itemgetter(0, 1)
+_asked = itemgetter(0, 2, 3, 4)
 _figures = attrgetter(*Sums._fields[2:])
 _GOOD = (COMPLETED, CLIENT_GONE)
 
 
 class Kept(NamedTuple):
-    """A table of sums: its name, and the columns that tell one sum from the next."""
+    """A table of sums: its name, and the columns that tell one sum from the next, of which the
+    first is the time."""
 
     table: str
     keys: tuple[str, ...]
@@ -39,8 +44,8 @@ class Kept(NamedTuple):
 
 HOURS: Final = Kept("hour_use", ("hour", "tenant_id", "user_id", "model", "surface", "client"))
 PEOPLE: Final = Kept("day_people", ("day", "tenant_id", "user_id"))
-DAYS: Final = Kept("day_use", ("tenant_id", "day", "model", "surface", "client"))
-QUARTERS: Final = Kept("quarter_use", ("tenant_id", "quarter"))
+DAYS: Final = Kept("day_use", ("day", "tenant_id", "model", "surface", "client"))
+QUARTERS: Final = Kept("quarter_use", ("quarter", "tenant_id"))
 KEPT: Final = (HOURS, PEOPLE, DAYS, QUARTERS)
 
 
@@ -48,64 +53,86 @@ def sums_added(entries: Iterable[Entry]) -> list[Statement]:
     """The statements that add some rows to all sums; for one transaction with them. Always in the
     same order, so that two transactions which add to the same sums never wait for each other in
     turn; those that most transactions share come last and are held the shortest."""
-    kept = kept_of(entries)
+    kept = _kept_of(entries)
     return list(chain.from_iterable([_added(which, kept[which]) for which in KEPT]))
 
 
-def kept_of(entries: Iterable[Entry]) -> dict[Kept, dict[_Key, _Figures]]:
-    """What some rows add to each table, by key; figures are in the order of `Sums`."""
-    parts = _parts(entries)
-    asked = _folded(parts, lambda key: (key[1], key[0], *key[3:]))
-    days = _folded(asked, lambda key: (key[0], key[1] // 96, *key[2:]))
-    quarters = _folded(asked, lambda key: key[:2])
-    return {
-        HOURS: _folded(parts, lambda key: (key[0] // 4, *key[1:])),
-        PEOPLE: _folded(parts, lambda key: (key[0] // 96, key[1], key[2])),
-        DAYS: _folded(days, lambda key: (ALL, *key[1:])) | days,
-        QUARTERS: _folded(quarters, lambda key: (ALL, key[1])) | quarters,
-    }
+def _kept_of(entries: Iterable[Entry]) -> dict[Kept, dict[int, _Sums]]:
+    """What some rows add to each table, by its time and then by the rest of the key."""
+    kept: dict[Kept, dict[int, _Sums]] = {which: {} for which in KEPT}
+    # Most often there is one quarter, and everybody's key is made once.
+    for quarter, rows in _by_quarter(entries).items():
+        parts = {key: _summed(some) for key, some in rows.items()}
+        asked = _folded(parts, _asked)
+        tenants = _folded(asked, lambda key: key[:1])
+        _put(kept[HOURS], quarter // 4, parts)
+        _put(kept[PEOPLE], quarter // 96, _folded(parts, _who))
+        _put(kept[DAYS], quarter // 96, asked | _folded(asked, lambda key: (ALL, *key[1:])))
+        _put(kept[QUARTERS], quarter, tenants | _folded(tenants, lambda key: (ALL,)))
+    return kept
 
 
-def _parts(entries: Iterable[Entry]) -> dict[_Key, _Figures]:
-    """By quarter of an hour, tenant, user, model, surface, client."""
-    # Plain tuples and lists: this runs for every row there is.
-    sums: dict[_Key, _Figures] = {}
+def _by_quarter(entries: Iterable[Entry]) -> dict[int, dict[_Key, list[_Figures]]]:
+    """The figures of the rows, as the finest sums have them."""
+    # This runs for every row there is.
+    groups: dict[int, dict[_Key, list[_Figures]]] = {}
     for row in entries:
-        key = (
-            *(row.started_at // QUARTER_MS, row.tenant_id, row.user_id),
-            *(row.model, row.surface, row.client),
-        )
-        found = sums.get(key)
+        quarter = row.started_at // QUARTER_MS
+        group = groups.get(quarter)
+        if group is None:
+            group = groups[quarter] = {}
+        figures = (1, 0 if row.outcome in _GOOD else 1, *_figures(row))
+        key = _key(row)
+        found = group.get(key)
         if found is None:
-            found = sums[key] = [0] * len(Sums._fields)
-        found[0] += 1
-        if row.outcome not in _GOOD:
-            found[1] += 1
-        for place, figure in enumerate(_figures(row), 2):
-            if figure:
-                found[place] += figure
-    return sums
+            group[key] = [figures]
+        else:
+            found.append(figures)
+    return groups
 
 
-def _folded(sums: Mapping[_Key, _Figures], wider: Callable[[_Key], _Key]) -> dict[_Key, _Figures]:
+def _summed(rows: list[_Figures]) -> _Figures:
+    return rows[0] if len(rows) == 1 else list(map(sum, zip(*rows, strict=True)))
+
+
+def _folded(sums: _Sums, wider: Callable[[_Key], _Key]) -> _Sums:
     """Sums of sums, by a key that knows less."""
-    found: dict[_Key, _Figures] = {}
+    groups: dict[_Key, list[_Figures]] = {}
     for key, figures in sums.items():
         name = wider(key)
-        there = found.get(name)
-        found[name] = figures if there is None else list(map(add, there, figures))
-    return found
+        found = groups.get(name)
+        if found is None:
+            groups[name] = [figures]
+        else:
+            found.append(figures)
+    return {key: _summed(some) for key, some in groups.items()}
 
 
-def _added(kept: Kept, sums: Mapping[_Key, _Figures]) -> list[Statement]:
-    keys = sorted(sums)
+def _put(sums: dict[int, _Sums], at: int, more: _Sums) -> None:
+    """To what is there of the same time."""
+    there = sums.get(at)
+    if there is None:
+        sums[at] = more
+        return
+    together = dict(there)
+    for key, figures in more.items():
+        found = together.get(key)
+        together[key] = figures if found is None else list(map(add, found, figures))
+    sums[at] = together
+
+
+def _added(kept: Kept, sums: Mapping[int, _Sums]) -> list[Statement]:
+    rows = [
+        (at, *key, *some[key])
+        for at, some in sorted(sums.items(), key=itemgetter(0))
+        for key in sorted(some)
+    ]
     statements: list[Statement] = []
     start = 0
-    while start < len(keys):
+    while start < len(rows):
         # Few different lengths: a database remembers each statement it has seen.
-        number = min(SUMS_PER_STATEMENT, 1 << (len(keys) - start).bit_length() - 1)
-        some = keys[start : start + number]
-        params = list(chain.from_iterable([(*key, *sums[key]) for key in some]))
+        number = min(SUMS_PER_STATEMENT, 1 << (len(rows) - start).bit_length() - 1)
+        params = list(chain.from_iterable(rows[start : start + number]))
         statements.append((_statement(kept, number), params))
         start += number
     return statements
