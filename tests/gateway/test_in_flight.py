@@ -17,7 +17,8 @@ class Carried(Scene):
 
     def __init__(self, number: int, tenant_id: str, now_s: float) -> None:
         super().__init__(now_s=now_s, deployments=2)
-        arrival = msgspec.structs.replace(self.call.arrival, request_id=f"req_{number}")
+        arrival = self.call.arrival
+        arrival.request_id = f"req_{number}"
         caller: Caller = msgspec.structs.replace(CALLER, tenant_id=tenant_id)
         self.relay._call = Call(arrival, caller, self.call.model, "haiku", "alias", True)
 
