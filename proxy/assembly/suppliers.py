@@ -11,8 +11,8 @@ from proxy.config.secrets import SecretProblem, resolve
 from proxy.config.settings import Provider as ProviderSettings
 from proxy.config.settings import Settings, Upstream
 from proxy.domain.call import Call
-from proxy.domain.model import Deployment
 from proxy.domain.deployment import ConnectionHealth, WorkerHealth
+from proxy.domain.model import Deployment
 from proxy.gateway.drain import Drains
 from proxy.gateway.means import Route
 from proxy.gateway.tasks import Tasks
