@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 FUZZ ?= 20
 CHAOS_S ?= 120
+SOAK_S ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check style types floors clients servers fuzz docs chaos audit compile test-compiled bench bench-compare loadtest clean
+.PHONY: help run setup test check style types floors clients servers fuzz docs chaos audit compile test-compiled bench bench-compare bench-compare-baseline micro loadtest soak clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 run: $(VENV)/.installed  ## the gateway with a built-in demo provider, on PORT (8080)
 	@$(BIN)/hatz-gateway demo --port $(PORT)
@@ -65,11 +66,20 @@ test-compiled: compile  ## the rooms the hot path runs through, tested as machin
 bench: compile  ## CPU, latency and memory beside nginx and a plain aiohttp proxy
 	$(BIN)/python -m bench.run $(BENCH)
 
-bench-compare: $(VENV)/.installed-dev  ## two result files: make bench-compare OLD=… NEW=…
-	$(BIN)/python -m bench.compare $(OLD) $(NEW)
+bench-compare: compile  ## beside LiteLLM, Portkey, nginx, HAProxy, installed for it: one table and plots; COMPARE=--quick
+	$(BIN)/python -m bench.compare $(COMPARE)
 
-loadtest: $(VENV)/.installed-dev  ## locust against a local gateway and a fast provider
+bench-compare-baseline: $(VENV)/.installed-dev  ## two results of make bench and their noise: OLD=… NEW=…
+	$(BIN)/python -m bench.baseline $(OLD) $(NEW)
+
+micro: $(VENV)/.installed-dev  ## ns of single steps of the hot path; MICRO=--instructions counts instructions too
+	$(BIN)/python -m bench.micro $(MICRO)
+
+loadtest: $(VENV)/.installed-dev  ## locust against a local gateway and a fast provider; LOADTEST='--shape spike --workers 2 --html f.html'
 	$(BIN)/python -m bench.loadtest $(LOADTEST)
+
+soak: $(VENV)/.installed-dev  ## an hour of locust's users, SOAK_S seconds (3600): memory flat, no stream lost
+	$(BIN)/python -m bench.soak --seconds $(SOAK_S)
 
 clean:  ## remove what the targets made; keeps var/ (your data)
 	rm -rf $(VENV) .clients compiled/built .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -10,7 +10,7 @@ import random
 
 import orjson
 
-SIZES_BYTES = {"1k": 1_000, "60k": 60_000, "200k": 200_000}
+SIZES_BYTES = {"1k": 1_000, "60k": 60_000, "200k": 200_000, "1m": 1_000_000}
 
 # fmt: off
 _WORDS = [

@@ -13,17 +13,18 @@ import asyncio
 import collections
 import gc
 import os
+import secrets
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import httptools
 import msgspec
 import uvloop
 
-from bench import bodies, check, proctree
+from bench import altered, bodies, check, proctree
 from bench import score as scores
 
 WRONG_MAX = 50
@@ -32,10 +33,19 @@ STALL_NS = 250_000_000
 """An event later than this is a stall someone who reads along would notice."""
 REPLY_DEADLINE_S = 20
 SETTLE_S = 0.5
+REFUSALS = frozenset((400, 401, 403, 429, 529))
+"""How a bad key may be answered: the wire says 401; a full house, and one peer's 400, are refusals
+too."""
+_KEY_SLOT = "sk-bench-" + "~" * 48
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do. `connections` is the number of streams when they are held."""
+    """What to do. `connections` is the number of streams when they are held.
+
+    `reply_model` is the model's name the reply must bear where it is not the one asked for. With
+    `foul_keys` every request brings another key that nobody was given, and must be refused.
+    `patience_s` is how long replies may take that are still under way when the window closes.
+    """
 
     host: str = "127.0.0.1"
     port: int
@@ -50,6 +60,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ramp_s: float = 0.0
     certificate: str | None = None
     watch_pid: int | None = None
+    headers: Mapping[str, str] = {}
+    reply_model: str = ""
+    foul_keys: bool = False
+    patience_s: float = REPLY_DEADLINE_S
+
+    @property
+    def model_due(self) -> str:
+        """The model's name a reply must bear."""
+        return self.reply_model or self.model
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -62,7 +81,10 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What was seen inside the window; `wrong` and `whole` are about the whole run."""
+    """What was seen inside the window; `wrong`, `whole`, `changed` are about the whole run.
+
+    `changed` counts right replies that are not the upstream's bytes, under what differs.
+    """
 
     seconds: float
     requests: int
@@ -77,6 +99,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     wrong: dict[str, int]
     rss_kb: int | None = None
     pss_kb: int | None = None
+    changed: dict[str, int] = {}
 
 
 def spread(values_ns: Sequence[int]) -> Spread | None:
@@ -96,6 +119,7 @@ def request_bytes(plan: Plan, key: str) -> bytes:
     score = scores.parse(plan.score)
     assert score is not None, f"{plan.score} is no score"
     body = bodies.body(plan.body, model=plan.model, streamed=score.streamed)
+    more = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
     head = (
         f"POST {plan.path} HTTP/1.1\r\n"
         f"Host: {plan.host}:{plan.port}\r\n"
@@ -108,6 +132,7 @@ def request_bytes(plan: Plan, key: str) -> bytes:
         "X-Stainless-Retry-Count: 0\r\n"
         "anthropic-version: 2023-06-01\r\n"
         f"Authorization: Bearer {key}\r\n"
+        f"{more}"
         "Connection: keep-alive\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
@@ -123,6 +148,7 @@ class Tally:
         self.whole = 0
         self.stalled = 0
         self.wrong: collections.Counter[str] = collections.Counter()
+        self.changed: collections.Counter[str] = collections.Counter()
         self.open = False
         self.replies_ns = array.array("q")
         self.firsts_ns = array.array("q")
@@ -173,9 +199,9 @@ class Caller(asyncio.Protocol):
         self._event_stream = False
         self._pieces: list[bytes] = []
         if self._run.score.period_ms:
-            self._check = check.StreamCheck(self._run.plan.model, self._run.score.events)
+            self._check = check.StreamCheck(self._run.plan.model_due, self._run.score.events)
         self._sent_ns = time.monotonic_ns()
-        self._transport.write(self._run.request)
+        self._transport.write(self._run.next_request())
 
     # the parser's side
 
@@ -187,7 +213,9 @@ class Caller(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Status and kind of the reply."""
         status = self._parser.get_status_code()
-        if status != 200:
+        if self._run.plan.foul_keys:
+            self._refusal = b"" if status in REFUSALS else b"let in with a bad key: %d " % status
+        elif status != 200:
             self._refusal = b"status %d " % status
         elif self._event_stream is not self._run.score.streamed:
             self._refusal = b"wrong content-type "
@@ -234,25 +262,14 @@ class Caller(asyncio.Protocol):
         if self._refusal:
             return (self._refusal + b"".join(self._pieces)[:200]).decode(errors="replace")
         run = self._run
+        if run.plan.foul_keys:
+            return None
         if run.score.period_ms:
             return self._check.finish()
         body = b"".join(self._pieces)
-        if not run.score.streamed:
-            if body == run.right_body:  # the same bytes as a reply that was judged in full
-                return None
-            wrong = check.wrong_message(body, run.plan.model)
-            if wrong is None:
-                run.right_body = body
-            return wrong
-        # A gateway that translates makes an id for each message, and tells it in the first event.
-        rest = body.find(b"\n\n")
-        if run.right_body is not None and body[rest:] == run.right_body:
-            return check.wrong_start(body[:rest], run.plan.model)
-        judge = check.StreamCheck(run.plan.model, run.score.events)
-        judge.feed(body)
-        wrong = judge.finish()
-        if wrong is None:
-            run.right_body = body[rest:]
+        wrong = run.wrong_stream(body) if run.score.streamed else run.wrong_message(body)
+        if wrong is None and run.change:
+            self._tally.changed[run.change] += 1
         return wrong
 
     def _fail(self, reason: str) -> None:
@@ -275,13 +292,46 @@ class Run:
         assert score is not None, f"{plan.score} is no score"
         self.plan = plan
         self.score = score
-        self.request = request_bytes(plan, key)
+        self.request = request_bytes(plan, _KEY_SLOT if plan.foul_keys else key)
         self.tally = Tally()
         self.right_body: bytes | None = None
+        self.change = ""
+        self._played = altered.played(score, plan.model_due) if not score.period_ms else b""
         self._stopping = False
         self._alive = 0
         self._all_closed = asyncio.Event()
         self._reconnecting: set[asyncio.Task[None]] = set()
+
+    def next_request(self) -> bytes:
+        """The request to send now."""
+        if self.plan.foul_keys:
+            foul = "sk-bench-" + secrets.token_urlsafe(36)
+            return self.request.replace(_KEY_SLOT.encode(), foul.encode(), 1)
+        return self.request
+
+    def wrong_message(self, body: bytes) -> str | None:
+        """What is wrong with a reply that is not streamed."""
+        if body == self.right_body:  # the same bytes as a reply that was judged in full
+            return None
+        wrong = check.wrong_message(body, self.plan.model_due)
+        if wrong is None:
+            self.right_body = body
+            self.change = altered.changes(self._played, body, streamed=False)
+        return wrong
+
+    def wrong_stream(self, body: bytes) -> str | None:
+        """What is wrong with a stream. A gateway that translates makes an id for each message and
+        tells it in the first event; the rest may be the same bytes as in one judged in full."""
+        rest = body.find(b"\n\n")
+        if self.right_body is not None and body[rest:] == self.right_body:
+            return check.wrong_start(body[:rest], self.plan.model_due)
+        judge = check.StreamCheck(self.plan.model_due, self.score.events)
+        judge.feed(body)
+        wrong = judge.finish()
+        if wrong is None:
+            self.right_body = body[rest:]
+            self.change = altered.changes(self._played, body, streamed=True)
+        return wrong
 
     def wants_more(self) -> bool:
         """Whether a connection shall send its next request."""
@@ -348,6 +398,7 @@ class Run:
             wrong=dict(tally.wrong),
             rss_kb=used.rss_kb if used else None,
             pss_kb=used.pss_kb if used else None,
+            changed=dict(tally.changed),
         )
 
     def _target_times(self) -> proctree.Times:
@@ -357,9 +408,9 @@ class Run:
     async def _wait_for_the_rest(self) -> None:
         """The window is over; streams that are still open must end whole too."""
         try:
-            await asyncio.wait_for(self._all_closed.wait(), REPLY_DEADLINE_S)
+            await asyncio.wait_for(self._all_closed.wait(), self.plan.patience_s)
         except TimeoutError:
-            self.tally.note_wrong(f"{self._alive} replies not whole after {REPLY_DEADLINE_S} s")
+            self.tally.note_wrong("replies not whole in time")
 
 
 async def run(plan: Plan, key: str) -> Outcome:

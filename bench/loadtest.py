@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench import report
+from bench import nginx, report
 from bench.scenarios import GATEWAY, LOADTEST_SCORES, NGINX, TARGETS
 from bench.score import KEY_VARIABLE, PATH_VARIABLE, PREFIX_VARIABLE
-from bench.stage import ROOT, CannotStart, Part, Stage, Target, install_nginx
+from bench.stage import ROOT, CannotStart, Part, Stage, Target
 
 SECONDS = 20
 USERS = 20
@@ -99,7 +99,7 @@ def main(given: Sequence[str] | None = None) -> int:
     options.add_argument("--users", type=int, default=USERS)
     options.add_argument("--target", default=GATEWAY, choices=TARGETS)
     asked = options.parse_args(given)
-    if asked.target == NGINX and (reason := install_nginx()):
+    if asked.target == NGINX and (reason := nginx.install()):
         print(reason, file=sys.stderr)
         return 1
     try:

@@ -18,10 +18,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from bench import budgets, load, report, results_file, scenarios
+from bench import budgets, load, nginx, report, results_file, scenarios
 from bench.results_file import Machine, Measurement, Results, Start
 from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, TARGETS, Scenario
-from bench.stage import ROOT, CannotStart, Part, Stage, Target, install_nginx
+from bench.stage import ROOT, CannotStart, Part, Stage, Target
 from proxy import compiled
 
 ROUNDS = 5
@@ -138,7 +138,7 @@ def main() -> int:
     unknown = [name for name in names if name not in TARGETS]
     if unknown:
         raise SystemExit(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
-    if NGINX in names and (reason := install_nginx()):
+    if NGINX in names and (reason := nginx.install()):
         print(f"{reason}; going on without it, budgets against it stay open", file=sys.stderr)
         names.remove(NGINX)
     table = scenarios.chosen(given.only.split(",") if given.only else None)

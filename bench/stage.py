@@ -21,13 +21,15 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from bench import load, proctree
+from bench import load, nginx, proctree
 from bench.load import Outcome, Plan
+from bench.peers.recipe import Recipe, filled
 from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
 from bench.score import KEY_VARIABLE, Score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 READY_LIMIT_S = 15.0
+PEER_READY_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 IDLE_SETTLE_S = 0.3
 UPSTREAM_KEY_VARIABLE = "BENCH_UPSTREAM_KEY"
@@ -67,10 +69,11 @@ def free_port() -> int:
         return port
 
 
-def _ready(port: int) -> bool:
+def _ready(port: int, path: str) -> bool:
+    ask = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-            probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            probe.sendall(ask.encode())
             return probe.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False
@@ -86,9 +89,16 @@ class Part(NamedTuple):
 class Target:
     """One thing to be measured: where it listens, what it is asked, which process it is."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes] | None, **where: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        process: subprocess.Popen[bytes] | None,
+        recipe: Recipe | None = None,
+        **where: int,
+    ) -> None:
         self.name = name
         self.process = process
+        self.recipe = recipe
         self.port = where["port"]
         self.tls_port = where.get("tls_port", self.port)
         self.ready_s = 0.0
@@ -102,10 +112,15 @@ class Target:
     @property
     def path(self) -> str:
         """Where messages are posted."""
+        if self.recipe is not None:
+            return self.recipe.path
         return "/v1/anthropic/v1/messages" if self.name == GATEWAY else "/v1/messages"
 
     def asked(self, score: Score, *, tls: bool, wire: str = ANTHROPIC) -> str:
         """The model's name a client sends here (and must find in the reply)."""
+        if self.recipe is not None:
+            words = {"score": score.name, "scheme": "https" if tls else "http"}
+            return filled(self.recipe.model, words)
         if self.name != GATEWAY:
             return score.name
         if wire == CHAT:
@@ -162,6 +177,7 @@ class Stage:
         cpu: int,
         env: Mapping[str, str] = {},
         stdout: int | None = None,
+        cwd: pathlib.Path = ROOT,
     ) -> subprocess.Popen[bytes]:
         """Start a process on its CPU; what it says goes to a file of its own in the folder."""
         self._number += 1
@@ -171,7 +187,7 @@ class Stage:
             try:
                 process = subprocess.Popen(
                     command,
-                    cwd=ROOT,
+                    cwd=cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log if stdout is None else stdout,
                     stderr=log,
@@ -206,12 +222,15 @@ class Stage:
 
     def _wait_ready(self, target: Target, since: float) -> Target:
         assert target.process is not None
-        while not _ready(target.port):
+        ready, limit_s = "/readyz", READY_LIMIT_S
+        if target.recipe is not None:
+            ready, limit_s = target.recipe.ready, PEER_READY_LIMIT_S
+        while not _ready(target.port, ready):
             if target.process.poll() is not None:
                 raise CannotStart(
                     f"{target.name} ended with {target.process.returncode}:\n{self.last_words()}"
                 )
-            if time.monotonic() - since > READY_LIMIT_S:
+            if time.monotonic() - since > limit_s:
                 raise CannotStart(f"{target.name} not ready in time:\n{self.last_words()}")
             time.sleep(0.002)
         target.ready_s = time.monotonic() - since
@@ -274,21 +293,21 @@ class Stage:
         return self._wait_ready(Target(NAIVE, process, port=port, tls_port=tls_port), since)
 
     def _start_nginx(self) -> Target:
-        binary = nginx_binary()
+        binary = nginx.found("nginx")
         if binary is None:
             raise CannotStart("nginx is not installed")
         port, tls_port = free_port(), free_port()
         home = self.folder / f"nginx-{port}"
         home.mkdir()
-        sites = [_nginx_site("plain", port, "http", self.upstream_ports["http"])]
+        sites = [nginx.site("plain", port, "http", self.upstream_ports["http"])]
         if self.certificate:
             trust = (
                 f"proxy_ssl_trusted_certificate {self.certificate}; proxy_ssl_verify on;"
                 " proxy_ssl_name localhost;"
             )
-            sites.append(_nginx_site("tls", tls_port, "https", self.upstream_ports["https"], trust))
+            sites.append(nginx.site("tls", tls_port, "https", self.upstream_ports["https"], trust))
         settings = home / "nginx.conf"
-        settings.write_text(_nginx_settings(home, sites))
+        settings.write_text(nginx.settings(home, sites))
         since = time.monotonic()
         command = [binary, "-p", str(home), "-c", str(settings), "-e", str(home / "error.log")]
         process = self._spawn(NGINX, command, cpu=self.target_cpu)
@@ -321,6 +340,36 @@ class Stage:
         since = time.monotonic()
         process = self._spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
         return self._wait_ready(Target(GATEWAY, process, port=port), since)
+
+    def start_peer(self, recipe: Recipe, parts: Sequence[Part]) -> Target:
+        """Start a peer to be asked for these parts on Anthropic's wire, over both schemes."""
+        port, tls_port = free_port(), free_port()
+        home = self.folder / f"{recipe.name}-{port}"
+        home.mkdir()
+        places = {
+            "port": str(port),
+            "tls_port": str(tls_port),
+            "home": str(home),
+            "key": self.key,
+            "certificate": str(self.certificate or ""),
+            "upstream": self.upstream_url("http"),
+            "upstream_port": str(self.upstream_ports["http"]),
+        }
+        if self.certificate:
+            places["tls_upstream"] = self.upstream_url("https")
+            places["tls_upstream_port"] = str(self.upstream_ports["https"])
+        names = list(dict.fromkeys(part.score.name for part in parts if part.wire == ANTHROPIC))
+        written = recipe.written(names, places)
+        for name, text in written.files.items():
+            (home / name).write_text(text)
+        since = time.monotonic()
+        process = self._spawn(
+            recipe.name, written.command, cpu=self.target_cpu, env=written.env, cwd=home
+        )
+        where = {"port": port}
+        if any("$tls_port" in text for text in (*recipe.files.values(), *recipe.command)):
+            where["tls_port"] = tls_port
+        return self._wait_ready(Target(recipe.name, process, written, **where), since)
 
     def _gateway_settings(self, home: pathlib.Path, port: int, parts: Sequence[Part]) -> str:
         """Keys, limits, ledger on SQLite and metrics on; no access log, as nginx and the naive
@@ -364,13 +413,27 @@ class Stage:
 
     # the load
 
-    def load(self, scenario: Scenario, target: Target) -> Outcome:
+    def load(self, scenario: Scenario, target: Target, **changed: object) -> Outcome:
         """Put one workload on one target, in a process of its own; give back what it saw."""
+        return self.outcome(self.begin_load(scenario, target, **changed))
+
+    def begin_load(
+        self, scenario: Scenario, target: Target, **changed: object
+    ) -> subprocess.Popen[bytes]:
+        """Begin a load; what is to be different in its plan may be given by name."""
         score = scenario.score(load.SETTLE_S)
+        asked = target.asked(score, tls=scenario.tls, wire=scenario.wire)
+        headers: dict[str, str] = {}
+        reply_model = ""
+        if target.recipe is not None:
+            scheme = "https" if scenario.tls else "http"
+            words = {"score": score.name, "scheme": scheme, "upstream": self.upstream_url(scheme)}
+            headers = {k: filled(text, words) for k, text in target.recipe.headers.items()}
+            reply_model = filled(target.recipe.reply_model, words)
         plan = Plan(
             port=target.tls_port if scenario.tls else target.port,
             path=target.path,
-            model=target.asked(score, tls=scenario.tls, wire=scenario.wire),
+            model=asked,
             score=score.name,
             body=scenario.body,
             connections=scenario.connections,
@@ -380,14 +443,20 @@ class Stage:
             # Only the direct road meets the upstream's TLS itself.
             certificate=str(self.certificate) if scenario.tls and not target.pid else None,
             watch_pid=target.pid,
+            headers=headers,
+            reply_model=reply_model,
         )
-        process = self._spawn(
+        plan = msgspec.structs.replace(plan, **changed)
+        return self._spawn(
             "load",
             [sys.executable, "-m", "bench.load", msgspec.json.encode(plan).decode()],
             cpu=self.load_cpu,
             stdout=subprocess.PIPE,
             env={KEY_VARIABLE: self.key},
         )
+
+    def outcome(self, process: subprocess.Popen[bytes]) -> Outcome:
+        """Wait for a load that was begun; what it saw."""
         try:
             answer, _ = process.communicate()
         finally:
@@ -429,72 +498,3 @@ def gateway_command() -> list[str]:
     """The gateway's own command, from the environment this bench runs in."""
     script = pathlib.Path(sys.executable).parent / "hatz-gateway"
     return [str(script)] if script.exists() else [sys.executable, "-m", "proxy"]
-
-
-# ---------------------------------------------------------------- nginx
-
-
-def nginx_binary() -> str | None:
-    """Where nginx is, if it is here."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-
-
-def install_nginx() -> str | None:
-    """Install nginx where it is missing and we may; None or why it cannot be had."""
-    if nginx_binary():
-        return None
-    if os.geteuid() or not shutil.which("apt-get"):
-        return "nginx is missing and only root on a Debian-like system can install it here"
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for package in ("nginx-light", "nginx"):
-        for command in (["install"], ["update"], ["install"]):
-            with_package = [package] if command == ["install"] else []
-            done = subprocess.run(
-                ["apt-get", *command, "-y", *with_package], env=quiet, capture_output=True
-            )
-            if done.returncode == 0 and nginx_binary():
-                return None
-    return "nginx is missing and could not be installed"
-
-
-def _nginx_settings(home: pathlib.Path, sites: Sequence[str]) -> str:
-    """A plain streaming proxy as its makers would set it up: nothing logged or buffered."""
-    user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
-    folders = "".join(
-        f"{kind}_temp_path {home / kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"""{user}
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 16384;
-error_log {home / "error.log"} warn;
-pid {home / "nginx.pid"};
-events {{ worker_connections 8192; }}
-http {{
-{folders}
-access_log off;
-keepalive_requests 1000000000;
-client_max_body_size 64m;
-client_body_buffer_size 1m;
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-proxy_buffering off;
-proxy_read_timeout 300s;
-{"".join(sites)}
-}}
-"""
-
-
-def _nginx_site(name: str, port: int, scheme: str, upstream_port: int, extra: str = "") -> str:
-    return f"""
-upstream {name} {{
-  server 127.0.0.1:{upstream_port};
-  keepalive 128;
-  keepalive_requests 1000000000;
-}}
-server {{
-  listen 127.0.0.1:{port} backlog=4096;
-  location / {{ proxy_pass {scheme}://{name}; {extra} }}
-}}
-"""

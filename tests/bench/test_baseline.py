@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import compare, results_file
+from bench import baseline, results_file
 from bench.results_file import Results
 
 MakeResults = Callable[..., Results]
 
 
 def verdicts(old: Results, new: Results) -> dict[str, str]:
-    return {quantity.name: quantity.verdict for quantity in compare.quantities(old, new)}
+    return {quantity.name: quantity.verdict for quantity in baseline.quantities(old, new)}
 
 
 def test_the_same_run_twice_is_the_same(make_results: MakeResults) -> None:
@@ -44,13 +44,13 @@ def test_one_round_shows_no_spread_and_gets_a_wide_band(make_results: MakeResult
 
 
 def test_a_change_inside_the_spread_of_a_noisy_run_is_noise() -> None:
-    calm = compare.Quantity("x", [1.0, 1.0, 1.0], [1.15, 1.15, 1.15])
-    noisy = compare.Quantity("x", [0.8, 1.0, 1.2], [1.15, 1.15, 1.15])
+    calm = baseline.Quantity("x", [1.0, 1.0, 1.0], [1.15, 1.15, 1.15])
+    noisy = baseline.Quantity("x", [0.8, 1.0, 1.2], [1.15, 1.15, 1.15])
     assert (calm.verdict, noisy.verdict) == ("worse", "same")
 
 
 def test_the_first_lost_stream_is_worse_than_none() -> None:
-    assert compare.Quantity("x", [0.0, 0.0], [1.0, 1.0]).verdict == "worse"
+    assert baseline.Quantity("x", [0.0, 0.0], [1.0, 1.0]).verdict == "worse"
 
 
 def test_the_command_fails_on_a_regression_and_only_then(
@@ -59,10 +59,10 @@ def test_the_command_fails_on_a_regression_and_only_then(
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     results_file.write(make_results(), old)
     results_file.write(make_results(gateway_cost=2.0), new)
-    assert compare.main([str(old), str(new)]) == 1
+    assert baseline.main([str(old), str(new)]) == 1
     assert "worse" in capsys.readouterr().out
-    assert compare.main([str(new), str(old)]) == 0
-    assert compare.main([str(tmp_path / "none.json"), str(new)]) == 2
+    assert baseline.main([str(new), str(old)]) == 0
+    assert baseline.main([str(tmp_path / "none.json"), str(new)]) == 2
 
 
 def test_the_newest_saved_result_is_found_by_its_own_date(
@@ -71,7 +71,7 @@ def test_the_newest_saved_result_is_found_by_its_own_date(
     results_file.write(make_results(rounds=2), tmp_path / "a.json")
     results_file.write(make_results(rounds=1), tmp_path / "b.json")
     results_file.write(make_results(rounds=3), tmp_path / "latest.json")
-    assert compare.newest_saved(tmp_path) == tmp_path / "a.json"
+    assert baseline.newest_saved(tmp_path) == tmp_path / "a.json"
 
 
 def test_a_result_survives_its_file(make_results: MakeResults, tmp_path: pathlib.Path) -> None:

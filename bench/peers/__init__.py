@@ -1,0 +1,1 @@
+"""Other gateways to be measured beside ours: where they come from, how they are set up."""

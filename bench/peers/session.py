@@ -1,0 +1,242 @@
+"""One comparison: every target afresh and alone on its CPU, all cases, in rounds.
+
+A target that cannot be had is noted with its reason and the others go on.
+"""
+
+import dataclasses
+import datetime as dt
+import math
+import os
+import pathlib
+import time
+from collections.abc import Sequence
+
+from bench import load, nginx
+from bench.load import Outcome
+from bench.peers import cases, known
+from bench.peers.recipe import Recipe
+from bench.peers.results import About, Absent, Comparison, Held
+from bench.results_file import Measurement, Start
+from bench.run import machine, say
+from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
+from bench.stage import CannotStart, Part, Stage, Target
+from proxy import __version__
+
+TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GATEWAY)
+PATIENCE_S = 5.0
+REASON_CHARACTERS = 200
+STREAMS_MIN = 10
+FIRST_STEP = 400
+BACKGROUND_LEAD_S = 1.0
+"""From a background load's start to the small requests', in which it gets going."""
+BACKGROUND_REST_S = 0.5
+_OWN = {
+    DIRECT: About(name=DIRECT, version="", route="no proxy: the limit of load and upstream"),
+    NAIVE: About(name=NAIVE, version="", route="aiohttp's client and server joined, on uvloop"),
+    GATEWAY: About(
+        name=GATEWAY,
+        version=__version__,
+        route="POST /v1/anthropic/v1/messages; keys, allowances, burst limits, ledger on SQLite "
+        "and metrics on; one worker",
+    ),
+}
+
+
+class Session:
+    """The state of one comparison: which targets there are, what was found so far."""
+
+    def __init__(self, names: Sequence[str], own: Sequence[Recipe], *, quick: bool) -> None:
+        self.quick = quick
+        self.results = Comparison(
+            taken_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            machine=machine(),
+            rounds=0,
+            quick=quick,
+        )
+        self.names = list(names)
+        self.recipes = {recipe.name: recipe for recipe in own}
+
+    # who is there
+
+    def prepare(self) -> None:
+        """Install what is missing; note who cannot come."""
+        for name in list(self.names):
+            try:
+                self.results.about.append(self._about(name))
+            except known.CannotInstall as problem:
+                self._leave_out(name, f"not installed: {problem}")
+
+    def _about(self, name: str) -> About:
+        if name in _OWN:
+            return _OWN[name]
+        if name == NGINX:
+            say("installing nginx")
+            if reason := nginx.install():
+                raise known.CannotInstall(reason)
+            return About(name=name, version=nginx.version(), route=nginx.ROUTE, limit=True)
+        if name not in self.recipes:
+            say(f"installing {name}")
+            self.recipes[name] = known.recipe(name)
+        recipe = self.recipes[name]
+        return About(name=name, version=recipe.version, route=recipe.route, limit=recipe.limit)
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        self.names.remove(name)
+        self.results.about = [about for about in self.results.about if about.name != name]
+        short = " ".join(reason.split())
+        if len(short) > REASON_CHARACTERS:
+            short = short[: REASON_CHARACTERS // 2] + " … " + short[-REASON_CHARACTERS // 2 :]
+        self.results.absent.append(Absent(name=name, reason=short))
+
+    # the measuring
+
+    def carry_out(self, stage: Stage, rounds: int) -> Comparison:
+        """All rounds on an entered stage; what was found."""
+        results = self.results
+        results.rounds = rounds
+        began, busy_s, own_s = time.monotonic(), _busy_s(), _own_s()
+        for number in range(rounds):
+            turn = number % len(self.names)  # nobody is always first
+            for name in self.names[turn:] + self.names[:turn]:
+                try:
+                    self._one_target(stage, name, number, last=number == rounds - 1)
+                except CannotStart as problem:
+                    self._leave_out(name, f"could not be measured: {problem}")
+        stage.close()  # what a process used is known when it has ended
+        results.seconds = time.monotonic() - began
+        others_s = (_busy_s() - busy_s) - (_own_s() - own_s)
+        results.others_share = max(0.0, others_s / results.seconds / (os.cpu_count() or 1))
+        return results
+
+    def _case(self, scenario: Scenario) -> Scenario:
+        return cases.quick(scenario) if self.quick else scenario
+
+    def _start(self, stage: Stage, name: str) -> Target:
+        parts = [Part(self._case(scenario).score(load.SETTLE_S)) for scenario in cases.EVERY]
+        if name in self.recipes:
+            return stage.start_peer(self.recipes[name], parts)
+        return stage.start(name, parts)
+
+    def _one_target(self, stage: Stage, name: str, number: int, *, last: bool) -> None:
+        """One target, started afresh: the streams first, while its memory is its own."""
+        target = self._start(stage, name)
+        try:
+            if target.idle is not None:
+                self.results.starts.append(
+                    Start(
+                        target=name,
+                        round=number,
+                        ready_s=target.ready_s,
+                        idle_rss_kb=target.idle.rss_kb,
+                        idle_pss_kb=target.idle.pss_kb,
+                    )
+                )
+            for scenario in (cases.PACED, *cases.CLOSED, *(cases.TLS if last else ())):
+                if scenario.tls and name in self.recipes and not self.recipes[name].tls:
+                    continue
+                self._note(stage, target, scenario, number)
+            if last:
+                self._beside(stage, target, number)
+                target = self._most_streams(stage, target)
+        finally:
+            stage.stop(target)
+
+    def _note(self, stage: Stage, target: Target, scenario: Scenario, number: int) -> None:
+        scenario = self._case(scenario)
+        say(f"round {number + 1}/{self.results.rounds}  {target.name:8} {scenario.name}")
+        outcome = stage.load(scenario, target, warmup_s=cases.WARMUP_S, patience_s=PATIENCE_S)
+        self._keep(scenario, target, number, outcome)
+
+    def _keep(self, scenario: Scenario, target: Target, number: int, outcome: Outcome) -> None:
+        self.results.measurements.append(
+            Measurement(
+                scenario=scenario.name,
+                target=target.name,
+                round=number,
+                unit=scenario.unit,
+                streams=scenario.connections if scenario.held else 0,
+                outcome=outcome,
+            )
+        )
+
+    def _beside(self, stage: Stage, target: Target, number: int) -> None:
+        """What a small request waits for alone, beside big ones, beside a flood of bad keys."""
+        self._note(stage, target, cases.SMALL, number)
+        beside = [(cases.BIG, cases.BESIDE_BIG, False)]
+        recipe = self.recipes.get(target.name)
+        if target.name == GATEWAY or (recipe is not None and recipe.keys):
+            beside.append((cases.FLOOD, cases.BESIDE_FLOOD, True))
+        for background, name, foul in beside:
+            say(f"round {number + 1}/{self.results.rounds}  {target.name:8} {name}")
+            small = dataclasses.replace(self._case(cases.SMALL), name=name)
+            behind = stage.begin_load(
+                background.lasting(small.duration_s + BACKGROUND_LEAD_S + BACKGROUND_REST_S),
+                target,
+                warmup_s=cases.WARMUP_S,
+                patience_s=PATIENCE_S,
+                foul_keys=foul,
+            )
+            try:
+                time.sleep(BACKGROUND_LEAD_S)
+                seen = stage.load(small, target, warmup_s=cases.WARMUP_S, patience_s=PATIENCE_S)
+            finally:
+                beside_it = stage.outcome(behind)
+            self._keep(small, target, number, seen)
+            self._keep(background, target, number, beside_it)
+
+    def _most_streams(self, stage: Stage, target: Target) -> Target:
+        """Hold more and more paced streams until one stalls. Gives back the target, which is
+        another process when the first step was too high."""
+        name, most, stopped_by = target.name, 0, ""
+        cost_us = self.results.cost_us(cases.PACED.name, name)
+        scenario = self._case(cases.HELD)
+        at_most = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else FIRST_STEP * 2
+        streams = max(STREAMS_MIN, min(cases.STREAMS_MAX, int(at_most / 2)))
+        while True:
+            say(f"{name}: {streams} streams")
+            outcome = stage.load(
+                dataclasses.replace(scenario, connections=streams),
+                target,
+                warmup_s=cases.WARMUP_S,
+                patience_s=PATIENCE_S,
+            )
+            stopped_by = _why_not_held(outcome, streams)
+            if not stopped_by:
+                most = streams
+                if streams >= cases.STREAMS_MAX:
+                    break
+                streams = min(cases.STREAMS_MAX, math.ceil(streams * cases.STREAMS_GROWTH))
+            elif most or streams <= STREAMS_MIN:
+                break
+            else:
+                stage.stop(target)
+                target = self._start(stage, name)
+                streams = max(STREAMS_MIN, streams // 2)
+        self.results.held.append(
+            Held(target=name, streams=most, capped=not stopped_by, stopped_by=stopped_by)
+        )
+        return target
+
+
+def _why_not_held(outcome: Outcome, streams: int) -> str:
+    """What went wrong with streams held together, "" when every one came whole and in time."""
+    if outcome.wrong:
+        return next(iter(outcome.wrong))[:80]
+    if outcome.stalled:
+        return f"{outcome.stalled} of {streams} stalled"
+    return "" if outcome.whole >= streams else f"{streams - outcome.whole} missing"
+
+
+def _busy_s() -> float:
+    """CPU time all processes of the machine have used since it began."""
+    fields = [
+        int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    ]
+    idle = fields[3] + fields[4]
+    return (sum(fields[:8]) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_s() -> float:
+    """CPU time of this process and of its children that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
