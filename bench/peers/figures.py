@@ -96,9 +96,9 @@ def _ms(distribution: str, share: str) -> Callable[[Outcome], float | None]:
     return read
 
 
-def _added(case: str, share: str) -> Reading:
+def _added(share: str) -> Reading:
     """Over no proxy at all."""
-    read = _outcome(case, _ms("first_event", share))
+    read = _outcome("first", _ms("first_event", share))
 
     def added(results: Comparison, target: str) -> float | None:
         ours, bare = read(results, target), read(results, DIRECT)
@@ -167,12 +167,8 @@ FIGURES = (
     ),
     Figure("rate-burst", "events/s per core, as fast as possible", _per_core("burst"), more=True),
     Figure("rate-paced", "events/s per core, one each 20 ms", _per_core("paced"), more=True),
-    Figure(
-        "first-p50", "added to the first event, p50, ms", _added("first", "p50_us"), 2, noise=0.02
-    ),
-    Figure(
-        "first-p99", "added to the first event, p99, ms", _added("first", "p99_us"), 2, noise=0.1
-    ),
+    Figure("first-p50", "added to the first event, p50, ms", _added("p50_us"), 2, noise=0.02),
+    Figure("first-p99", "added to the first event, p99, ms", _added("p99_us"), 2, noise=0.1),
     Figure(
         "lag-p99",
         "event lag, 100 streams, p99, ms",

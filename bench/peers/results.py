@@ -1,4 +1,4 @@
-"""What a comparison found, as data: single measurements as in `results_file.py`, and who was absent.
+"""What a comparison found, as data: measurements as in `results_file.py`, and who was absent.
 
 Medians, tables and plots are made of it later, by `figures.py`, `tables.py` and `plots.py`.
 """

@@ -26,7 +26,8 @@ TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GA
 PATIENCE_S = 5.0
 REASON_CHARACTERS = 200
 STREAMS_MIN = 10
-FIRST_STEP = 400
+FIRST_SHARE = 0.6
+"""Of the streams whose events would fill the CPU, the first step holds so many."""
 BACKGROUND_LEAD_S = 1.0
 """From a background load's start to the small requests', in which it gets going."""
 BACKGROUND_REST_S = 0.5
@@ -190,8 +191,8 @@ class Session:
         name, most, stopped_by = target.name, 0, ""
         cost_us = self.results.cost_us(cases.PACED.name, name)
         scenario = self._case(cases.HELD)
-        at_most = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else FIRST_STEP * 2
-        streams = max(STREAMS_MIN, min(cases.STREAMS_MAX, int(at_most / 2)))
+        at_most = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else cases.STREAMS_MAX
+        streams = max(STREAMS_MIN, min(cases.STREAMS_MAX, int(at_most * FIRST_SHARE)))
         while True:
             say(f"{name}: {streams} streams")
             outcome = stage.load(
@@ -229,11 +230,9 @@ def _why_not_held(outcome: Outcome, streams: int) -> str:
 
 def _busy_s() -> float:
     """CPU time all processes of the machine have used since it began."""
-    fields = [
-        int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
-    ]
-    idle = fields[3] + fields[4]
-    return (sum(fields[:8]) - idle) / os.sysconf("SC_CLK_TCK")
+    whole = pathlib.Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, _idle, _io, *interrupts = (int(field) for field in whole.split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def _own_s() -> float:

@@ -11,7 +11,7 @@ WORDS_MAX = 4
 
 def _cell(row: Row, name: str) -> str:
     value = row.values[name]
-    return "–" if value is None else f"{value:,.{row.figure.digits}f}"
+    return "-" if value is None else f"{value:,.{row.figure.digits}f}"
 
 
 def _cells(results: Comparison) -> list[list[str]]:
