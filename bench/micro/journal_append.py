@@ -93,6 +93,9 @@ def steps() -> list[Step]:
     return [
         Step("a row and its turn of the loop", lambda: turns.record(1), check_one),
         Step(
-            f"a row of {TOGETHER} in a turn", lambda: turns.record(TOGETHER), check_many, TOGETHER
+            f"one of {TOGETHER} rows in a turn",
+            lambda: turns.record(TOGETHER),
+            check_many,
+            TOGETHER,
         ),
     ]

@@ -36,7 +36,7 @@ def _pipe() -> ChatToMessages:
         "bench",
         "exact",
         True,
-        message_id="msg_gw_0123456789",
+        message_id="msg_gw_0123",
         input_tokens=7,
     )
     pipe = ChatToMessages(call, Dialect(), ThinkingSeal([b"secret"]), EVENT_BYTES_MAX)

@@ -95,7 +95,6 @@ def _litellm() -> Recipe:
         },
         ready="/health/readiness",
         model="$scheme-$score",
-        reply_model="$score",
         keys=True,
         tls=True,
     )

@@ -26,7 +26,7 @@ TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GA
 PATIENCE_S = 5.0
 REASON_CHARACTERS = 200
 STREAMS_MIN = 10
-FIRST_SHARE = 0.6
+FIRST_SHARE = 0.7
 """Of the streams whose events would fill the CPU, the first step holds so many."""
 BACKGROUND_LEAD_S = 1.0
 """From a background load's start to the small requests', in which it gets going."""
