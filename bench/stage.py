@@ -164,12 +164,12 @@ class Stage:
     def close(self) -> None:
         """End every process, forget the folder."""
         for process in reversed(self._running):
-            self._end(process)
+            self.end(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # processes
 
-    def _spawn(
+    def spawn(
         self,
         name: str,
         command: Sequence[str],
@@ -177,6 +177,7 @@ class Stage:
         cpu: int,
         env: Mapping[str, str] = {},
         stdout: int | None = None,
+        stderr: int | None = None,
         cwd: pathlib.Path = ROOT,
     ) -> subprocess.Popen[bytes]:
         """Start a process on its CPU; what it says goes to a file of its own in the folder."""
@@ -190,7 +191,7 @@ class Stage:
                     cwd=cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log if stdout is None else stdout,
-                    stderr=log,
+                    stderr=log if stderr is None else stderr,
                     env=os.environ
                     | (_QUIET_MALLOC if name in ("upstream", "load") else {})
                     | dict(env),
@@ -202,7 +203,7 @@ class Stage:
         self._running.append(process)
         return process
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
+    def end(self, process: subprocess.Popen[bytes]) -> None:
         """Ask, wait, insist; the process and nothing else."""
         if process.poll() is None:
             process.terminate()
@@ -241,7 +242,7 @@ class Stage:
     def stop(self, target: Target) -> None:
         """End one target."""
         if target.process is not None:
-            self._end(target.process)
+            self.end(target.process)
 
     # the upstream
 
@@ -262,7 +263,7 @@ class Stage:
         if self.certificate:
             command += ["--certificate", str(self.certificate)]
             command += ["--private-key", str(self.folder / "private.pem")]
-        process = self._spawn("upstream", command, cpu=self.upstream_cpu, stdout=subprocess.PIPE)
+        process = self.spawn("upstream", command, cpu=self.upstream_cpu, stdout=subprocess.PIPE)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -289,7 +290,7 @@ class Stage:
         if self.certificate:
             command.append(f"{tls_port}={self.upstream_url('https')}={self.certificate}")
         since = time.monotonic()
-        process = self._spawn(NAIVE, command, cpu=self.target_cpu)
+        process = self.spawn(NAIVE, command, cpu=self.target_cpu)
         return self._wait_ready(Target(NAIVE, process, port=port, tls_port=tls_port), since)
 
     def _start_nginx(self) -> Target:
@@ -310,7 +311,7 @@ class Stage:
         settings.write_text(nginx.settings(home, sites))
         since = time.monotonic()
         command = [binary, "-p", str(home), "-c", str(settings), "-e", str(home / "error.log")]
-        process = self._spawn(NGINX, command, cpu=self.target_cpu)
+        process = self.spawn(NGINX, command, cpu=self.target_cpu)
         return self._wait_ready(Target(NGINX, process, port=port, tls_port=tls_port), since)
 
     def _start_gateway(self, parts: Sequence[Part]) -> Target:
@@ -338,7 +339,7 @@ class Stage:
                 raise CannotStart(f"gateway, {' '.join(words[:2])}: {said}")
         command = [*self.gateway_command, "serve", "--config", str(settings)]
         since = time.monotonic()
-        process = self._spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
+        process = self.spawn(GATEWAY, command, cpu=self.target_cpu, env=env)
         return self._wait_ready(Target(GATEWAY, process, port=port), since)
 
     def start_peer(self, recipe: Recipe, parts: Sequence[Part]) -> Target:
@@ -363,7 +364,7 @@ class Stage:
         for name, text in written.files.items():
             (home / name).write_text(text)
         since = time.monotonic()
-        process = self._spawn(
+        process = self.spawn(
             recipe.name, written.command, cpu=self.target_cpu, env=written.env, cwd=home
         )
         where = {"port": port}
@@ -447,7 +448,7 @@ class Stage:
             reply_model=reply_model,
         )
         plan = msgspec.structs.replace(plan, **changed)
-        return self._spawn(
+        return self.spawn(
             "load",
             [sys.executable, "-m", "bench.load", msgspec.json.encode(plan).decode()],
             cpu=self.load_cpu,
@@ -460,7 +461,7 @@ class Stage:
         try:
             answer, _ = process.communicate()
         finally:
-            self._end(process)
+            self.end(process)
         if process.returncode:
             raise CannotStart(f"load: {self.last_words()}")
         return msgspec.json.decode(answer, type=Outcome)

@@ -93,7 +93,7 @@ def steps() -> list[Step]:
     return [
         Step("a row and its turn of the loop", lambda: turns.record(1), check_one),
         Step(
-            f"one of {TOGETHER} rows in a turn",
+            f"one of {TOGETHER} in a turn",
             lambda: turns.record(TOGETHER),
             check_many,
             TOGETHER,
