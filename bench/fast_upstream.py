@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 import httptools
+import msgspec
 import orjson
 import uvloop
 
@@ -28,6 +29,8 @@ from bench import score as scores
 from bench.score import Notation, Score
 
 TICK_S = 0.001
+HANDSHAKES_PATH = b"/handshakes"
+"""Asked by the stage, to tell what HTTPS cost."""
 
 
 class PacedStream:
@@ -89,12 +92,22 @@ class Wheel:
             self._loop.call_later(TICK_S, self._turn)
 
 
+class Handshakes(msgspec.Struct):
+    """TLS sessions begun since the start: in full, which is dear, or resumed from an older one."""
+
+    full: int = 0
+    resumed: int = 0
+
+
 class Conversation(asyncio.Protocol):
     """One connection: finds the score in each request and plays it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wheels: dict[int, Wheel]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, wheels: dict[int, Wheel], handshakes: Handshakes
+    ) -> None:
         self._loop = loop
         self._wheels = wheels
+        self._handshakes = handshakes
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._tail = b""
@@ -109,6 +122,10 @@ class Conversation(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's has no common base class
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._handshakes.full += not tls.session_reused
+            self._handshakes.resumed += tls.session_reused
 
     def data_received(self, data: bytes) -> None:
         """Parse; a request that cannot be parsed ends the connection."""
@@ -164,7 +181,9 @@ class Conversation(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is here: answer it."""
         if self._parser.get_method() == b"GET":
-            self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            body = msgspec.json.encode(self._handshakes) if self._url == HANDSHAKES_PATH else b"ok"
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+            self._transport.write(head + body)
             return
         notation = WIRES.get(self._url.partition(b"?")[0])
         if notation is None and (score := bedrock_score.score_in(self._url)) is not None:
@@ -224,6 +243,7 @@ async def listening(
     """Listen on free loopback ports, given by scheme, until the block is left."""
     loop = asyncio.get_running_loop()
     wheels: dict[int, Wheel] = {}
+    handshakes = Handshakes()
     contexts: dict[str, ssl.SSLContext | None] = {"http": None}
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -233,7 +253,7 @@ async def listening(
     servers: list[asyncio.Server] = []
     for scheme, tls in contexts.items():
         server = await loop.create_server(
-            lambda: Conversation(loop, wheels), "127.0.0.1", 0, ssl=tls, backlog=4096
+            lambda: Conversation(loop, wheels, handshakes), "127.0.0.1", 0, ssl=tls, backlog=4096
         )
         servers.append(server)
         ports[scheme] = server.sockets[0].getsockname()[1]

@@ -83,7 +83,8 @@ class Spread(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, kw_only=True):
     """What was seen inside the window; `wrong`, `whole`, `changed` are about the whole run.
 
-    `changed` counts right replies that are not the upstream's bytes, under what differs.
+    `changed` counts right replies that are not the upstream's bytes, under what differs. The TLS
+    sessions begun at an HTTPS upstream are noted by the stage.
     """
 
     seconds: float
@@ -100,6 +101,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     rss_kb: int | None = None
     pss_kb: int | None = None
     changed: dict[str, int] = {}
+    tls_full: int | None = None
+    tls_resumed: int | None = None
 
 
 def spread(values_ns: Sequence[int]) -> Spread | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.budgets import BUDGETS, kb_per_stream
 from bench.load import Outcome
-from bench.results_file import Reading, Results, middle, ratio
+from bench.results_file import Reading, Results, difference, middle, ratio
 from bench.scenarios import NAIVE, NGINX, SCENARIOS, TARGETS
 
 WAITED_SHARE_MAX = 0.15
@@ -147,6 +147,33 @@ def times(results: Results) -> str:
     return table(rows) if len(rows) > 1 else ""
 
 
+def https(results: Results) -> str:
+    """What an HTTPS upstream costs beside the same workload with a plain one, and how often a TLS
+    session was begun for it, in full or resumed."""
+    rows = [["", "target", "CPU µs/unit", "x plain", "adds µs/unit", "TLS begun", "resumed"]]
+    for scenario in SCENARIOS:
+        if not scenario.tls:
+            continue
+        for target in TARGETS:
+            cost = results.cost_us(scenario.name, target)
+            plain = results.cost_us(scenario.plain, target)
+            full = results.by_round(scenario.name, target, lambda o: o.tls_full)
+            resumed = results.by_round(scenario.name, target, lambda o: o.tls_resumed)
+            if cost:
+                rows.append(
+                    [
+                        f"{scenario.name} ({scenario.plain})",
+                        target,
+                        spread_of(list(cost.values())),
+                        spread_of(ratio(cost, plain), 2),
+                        spread_of(difference(cost, plain)),
+                        spread_of(list(full.values()), 0),
+                        spread_of(list(resumed.values()), 0),
+                    ]
+                )
+    return table(rows) if len(rows) > 1 else ""
+
+
 def sizes(results: Results) -> str:
     """Memory and start."""
     rows = [["", "target", "start to ready s", "idle RSS MB", "idle PSS MB", "kB per stream (W5)"]]
@@ -202,6 +229,7 @@ def whole(results: Results) -> str:
         disturbance(results),
         costs(results),
         times(results),
+        https(results),
         sizes(results),
         verdicts(results),
     ]

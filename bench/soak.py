@@ -56,15 +56,14 @@ class Memory:
         allowed = max(GROWTH_KB_MIN, self.before_kb * GROWTH_SHARE_MAX)
         return bool(self.samples_kb) and self.after_kb - self.before_kb <= allowed
 
-    def table(self, seconds: float) -> str:
+    def table(self, every_s: float) -> str:
         """How it went, in a few lines."""
         rows = [["", "after", "RSS MB"]]
-        last = max(1, len(self.samples_kb) - 1)
-        for line in range(_LINES + 1):
-            at = last * line // _LINES
-            if at < len(self.samples_kb):
-                moment = f"{seconds * at / last:,.0f} s"
-                rows.append(["", moment, f"{self.samples_kb[at] / 1024:.1f}"])
+        last = len(self.samples_kb) - 1
+        rows.extend(
+            ["", f"{at * every_s:,.0f} s", f"{self.samples_kb[at] / 1024:.1f}"]
+            for at in sorted({last * line // _LINES for line in range(_LINES + 1)})
+        )
         return report.table(rows)
 
 
@@ -90,6 +89,7 @@ def main(given: Sequence[str] | None = None) -> int:
             assert pid is not None
             began = time.monotonic()
             lines, said = loadtest.run_locust(stage, target, crowd, lambda: look(pid))
+            spent_s = time.monotonic() - began
             died = target.process is not None and target.process.poll() is not None
     except CannotStart as problem:
         print(problem, file=sys.stderr)
@@ -99,7 +99,7 @@ def main(given: Sequence[str] | None = None) -> int:
     made = sum(line.num_requests for line in lines)
     print(f"{crowd.words}\n")
     print(loadtest.table(lines, crowd.seconds))
-    print(f"\n{memory.table(crowd.seconds)}\n")
+    print(f"\n{memory.table(spent_s / len(samples))}\n")
     print(
         f"memory {'flat' if memory.flat else 'GREW'}: {memory.before_kb / 1024:.1f} MB, then "
         f"{memory.after_kb / 1024:.1f} MB; {lost} of {made:,} lost"

@@ -4,6 +4,7 @@ Everything a bench or load test starts is started here, in one temporary folder,
 its process id. The target has the first CPU for itself; upstream and load share the others.
 """
 
+import http.client
 import os
 import pathlib
 import resource
@@ -22,6 +23,7 @@ import msgspec
 import orjson
 
 from bench import load, nginx, proctree
+from bench.fast_upstream import HANDSHAKES_PATH, Handshakes
 from bench.load import Outcome, Plan
 from bench.peers.recipe import Recipe, filled
 from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
@@ -416,7 +418,23 @@ class Stage:
 
     def load(self, scenario: Scenario, target: Target, **changed: object) -> Outcome:
         """Put one workload on one target, in a process of its own; give back what it saw."""
-        return self.outcome(self.begin_load(scenario, target, **changed))
+        if not scenario.tls:
+            return self.outcome(self.begin_load(scenario, target, **changed))
+        before = self._handshakes()
+        outcome = self.outcome(self.begin_load(scenario, target, **changed))
+        after = self._handshakes()
+        outcome.tls_full = after.full - before.full
+        outcome.tls_resumed = after.resumed - before.resumed
+        return outcome
+
+    def _handshakes(self) -> Handshakes:
+        """How many TLS sessions the upstream has begun so far."""
+        road = http.client.HTTPConnection("127.0.0.1", self.upstream_ports["http"], timeout=5)
+        try:
+            road.request("GET", HANDSHAKES_PATH.decode())
+            return msgspec.json.decode(road.getresponse().read(), type=Handshakes)
+        finally:
+            road.close()
 
     def begin_load(
         self, scenario: Scenario, target: Target, **changed: object
