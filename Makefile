@@ -82,7 +82,7 @@ soak: $(VENV)/.installed-dev  ## an hour of locust's users, SOAK_S seconds (3600
 	$(BIN)/python -m bench.soak --seconds $(SOAK_S)
 
 clean:  ## remove what the targets made; keeps var/ (your data)
-	rm -rf $(VENV) .clients compiled/built .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .clients compiled/built .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,7 +1,7 @@
 """The comparison anyone can rerun: our gateway beside others, on one machine, in one table.
 
     python -m bench.compare [--quick] [--targets litellm,gateway] [--rounds N] [--peers FILE]
-                            [--save NAME]
+                            [--only CASE,...] [--save NAME]
 
 Peers that are missing are installed into `.peers/` (LiteLLM by pip, Portkey by npm, nginx and
 HAProxy by apt); more can be described in a TOML file (`bench/peers/recipe.py` says how). One that
@@ -15,7 +15,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from bench.peers import plots, recipe, results, session, tables
+from bench.peers import cases, plots, recipe, results, session, tables
 from bench.stage import CannotStart, Stage
 
 ROUNDS = 2
@@ -28,6 +28,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     options.add_argument("--quick", action="store_true", help="one round, short windows")
     options.add_argument("--targets", help="comma-separated; all when left out")
     options.add_argument("--rounds", type=int)
+    options.add_argument(
+        "--only", default="", help="cases of bench/peers/cases.py, comma-separated"
+    )
     options.add_argument(
         "--peers",
         type=pathlib.Path,
@@ -52,12 +55,20 @@ def main(given: Sequence[str] | None = None) -> int:
     except recipe.BadRecipe as problem:
         print(problem, file=sys.stderr)
         return 2
+    if taken := [one.name for one in own if one.name in session.TARGETS]:
+        print(f"{', '.join(taken)} is measured already; give it another name", file=sys.stderr)
+        return 2
     every = [*session.TARGETS[:-1], *(one.name for one in own), session.TARGETS[-1]]
     names = asked.targets.split(",") if asked.targets else every
     if unknown := [name for name in names if name not in every]:
         print(f"no target {', '.join(unknown)}; there are {', '.join(every)}", file=sys.stderr)
         return 2
-    compared = session.Session(names, own, quick=asked.quick)
+    only = [case for case in asked.only.split(",") if case]
+    known = [scenario.name for scenario in cases.EVERY]
+    if unknown := [case for case in only if case not in known]:
+        print(f"no case {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    compared = session.Session(names, own, quick=asked.quick, only=only)
     compared.prepare()
     try:
         with Stage(tls=True) as stage:

@@ -109,7 +109,7 @@ def run_locust(
         master += ["--users", str(crowd.users), "--spawn-rate", str(crowd.users)]
         master += ["--run-time", f"{crowd.seconds}s"]
     else:
-        files += f",{pathlib.Path('bench') / 'shapes.py'}"
+        files += f",{pathlib.Path('bench') / 'locustshape.py'}"
     if crowd.html is not None:
         master += ["--html", str(crowd.html.resolve())]
     locust = [sys.executable, "-m", "locust", "-f", files]

@@ -1,14 +1,7 @@
 """How many users there are at each moment of a load test: a ramp, a spike, a soak.
 
-`users_at` is arithmetic; locust finds `Shape` when this file is given beside `locustfile.py`:
-
-    BENCH_SHAPE=spike BENCH_SHAPE_USERS=100 BENCH_SHAPE_S=300 \\
-      python -m locust -f bench/locustfile.py,bench/shapes.py --host http://HOST:PORT
+Arithmetic only, and no locust: importing that changes how the whole process waits.
 """
-
-import os
-
-from locust import LoadTestShape
 
 STEADY, RAMP, SPIKE, SOAK = "steady", "ramp", "spike", "soak"
 SHAPES = (STEADY, RAMP, SPIKE, SOAK)
@@ -45,19 +38,3 @@ def users_at(shape: str, now_s: float, *, users: int, seconds: float) -> int | N
         entry_s = min(SOAK_ENTRY_S_MAX, seconds * SOAK_ENTRY_SHARE)
         return max(1, min(users, int(users * now_s / entry_s)))
     return users
-
-
-class Shape(LoadTestShape):  # type: ignore[misc]
-    """What locust asks about once a second; which shape it is comes by environment."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shape = os.environ.get(SHAPE_VARIABLE, STEADY)
-        self._users = int(os.environ.get(USERS_VARIABLE, "20"))
-        self._seconds = float(os.environ.get(SECONDS_VARIABLE, "20"))
-
-    def tick(self) -> tuple[int, float] | None:
-        """Users and how many of them may come or go in a second."""
-        now_s = self.get_run_time()
-        wanted = users_at(self._shape, now_s, users=self._users, seconds=self._seconds)
-        return None if wanted is None else (wanted, float(self._users))

@@ -83,7 +83,7 @@ def counted(said: str) -> int | None:
 
 
 def instructions(command: Sequence[str], question: str, place: int) -> float | None:
-    """Instructions of one operation: two runs' difference, so that the start does not count."""
+    """Instructions of one run: two runs' difference, so that the start does not count."""
     seen = []
     for loops in COUNTED_LOOPS:
         done = subprocess.run(
@@ -99,8 +99,7 @@ def instructions(command: Sequence[str], question: str, place: int) -> float | N
         if total is None:
             return None
         seen.append(total)
-    operations = steps_of(question)[place].operations
-    return (seen[1] - seen[0]) / (COUNTED_LOOPS[1] - COUNTED_LOOPS[0]) / operations
+    return (seen[1] - seen[0]) / (COUNTED_LOOPS[1] - COUNTED_LOOPS[0])
 
 
 # ---------------------------------------------------------------- the command
@@ -118,19 +117,24 @@ def main(given: Sequence[str] | None = None) -> int:
         print(f"no {', '.join(unknown)}; there are {', '.join(questions())}", file=sys.stderr)
         return 2
     if asked.only_run is not None:
-        _run(steps_of(asked.questions[0])[asked.only_run], asked.loops)
+        steps = steps_of(asked.questions[0])
+        _run(steps[asked.only_run], asked.loops)
+        steps[asked.only_run].close()
         return 0
     command = counting_command() if asked.instructions else None
     if asked.instructions and command is None:
         print("neither perf nor valgrind can count instructions here", file=sys.stderr)
     rows = [["question", "step", "ns", *(["instructions"] if command else [])]]
     for question in asked.questions or questions():
-        for place, step in enumerate(steps_of(question)):
+        steps = steps_of(question)
+        for place, step in enumerate(steps):
             row = [question if not place else "", step.words, f"{nanoseconds(step):,.0f}"]
             if command:
                 number = instructions(command, question, place)
-                row.append("-" if number is None else f"{number:,.0f}")
+                row.append("-" if number is None else f"{number / step.operations:,.0f}")
             rows.append(row)
+        for step in steps:
+            step.close()
     print(report.table(rows))
     return 0
 

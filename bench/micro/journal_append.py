@@ -13,16 +13,20 @@ from proxy.ledger.segment import listed
 TOGETHER = 32
 
 
-class _NoStore:
-    """Storage that is never asked: nothing is moved on while we measure."""
+class _Shelf:
+    """Storage that takes everything, asked at the end alone: no row is moved while we measure."""
+
+    def __init__(self) -> None:
+        self.rows = 0
 
     async def insert(self, entries: list[Entry], /) -> object:
-        """Not called."""
-        raise AssertionError("nobody flushes here")
+        """Count them."""
+        self.rows += len(entries)
+        return None
 
     async def insert_refusals(self, refusals: list[Refusal], /) -> object:
-        """Not called."""
-        raise AssertionError("nobody flushes here")
+        """There are none."""
+        raise AssertionError("nothing is refused here")
 
 
 class _Turns:
@@ -47,7 +51,7 @@ class _Turns:
             status=200,
             credits_out=5_000,
         )
-        self.journal = Journal(pathlib.Path(self._folder.name), "w0", _NoStore())
+        self.journal = Journal(pathlib.Path(self._folder.name), "w0", _Shelf())
         self._loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
@@ -71,9 +75,11 @@ class _Turns:
         return b"".join(path.read_bytes() for path in found)
 
     def close(self) -> None:
-        """The loop's end; the folder goes with its last reference."""
-        self._loop.close()
-        self._folder.cleanup()
+        """End the loop, forget the folder."""
+        if not self._loop.is_closed():
+            self._loop.run_until_complete(self.journal.close())
+            self._loop.close()
+            self._folder.cleanup()
 
 
 def steps() -> list[Step]:
@@ -91,11 +97,12 @@ def steps() -> list[Step]:
         assert turns.on_disk().count(b"\n") == before + TOGETHER
 
     return [
-        Step("a row and its turn of the loop", lambda: turns.record(1), check_one),
+        Step("a row and its turn of the loop", lambda: turns.record(1), check_one, 1, turns.close),
         Step(
             f"one of {TOGETHER} in a turn",
             lambda: turns.record(TOGETHER),
             check_many,
             TOGETHER,
+            turns.close,
         ),
     ]

@@ -9,7 +9,7 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bench import load, nginx
 from bench.load import Outcome
@@ -19,7 +19,7 @@ from bench.peers.results import About, Absent, Comparison, Held
 from bench.results_file import Measurement, Start
 from bench.run import machine, say
 from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
-from bench.stage import CannotStart, Part, Stage, Target
+from bench.stage import ROOT, CannotStart, Part, Stage, Target
 from proxy import __version__
 
 TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GATEWAY)
@@ -46,8 +46,16 @@ _OWN = {
 class Session:
     """The state of one comparison: which targets there are, what was found so far."""
 
-    def __init__(self, names: Sequence[str], own: Sequence[Recipe], *, quick: bool) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        own: Sequence[Recipe],
+        *,
+        quick: bool = False,
+        only: Sequence[str] = (),
+    ) -> None:
         self.quick = quick
+        self.only = only
         self.results = Comparison(
             taken_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=machine(),
@@ -84,7 +92,7 @@ class Session:
     def _leave_out(self, name: str, reason: str) -> None:
         self.names.remove(name)
         self.results.about = [about for about in self.results.about if about.name != name]
-        short = " ".join(reason.split())
+        short = " ".join(reason.replace(str(ROOT), ".").split())
         if len(short) > REASON_CHARACTERS:
             short = short[: REASON_CHARACTERS // 2] + " … " + short[-REASON_CHARACTERS // 2 :]
         self.results.absent.append(Absent(name=name, reason=short))
@@ -97,7 +105,7 @@ class Session:
         results.rounds = rounds
         began, busy_s, own_s = time.monotonic(), _busy_s(), _own_s()
         for number in range(rounds):
-            turn = number % len(self.names)  # nobody is always first
+            turn = number % max(1, len(self.names))  # nobody is always first
             for name in self.names[turn:] + self.names[:turn]:
                 try:
                     self._one_target(stage, name, number, last=number == rounds - 1)
@@ -108,6 +116,9 @@ class Session:
         others_s = (_busy_s() - busy_s) - (_own_s() - own_s)
         results.others_share = max(0.0, others_s / results.seconds / (os.cpu_count() or 1))
         return results
+
+    def _wanted(self, scenario: Scenario) -> bool:
+        return not self.only or scenario.name in self.only
 
     def _case(self, scenario: Scenario) -> Scenario:
         return cases.quick(scenario) if self.quick else scenario
@@ -133,11 +144,14 @@ class Session:
                     )
                 )
             for scenario in (cases.PACED, *cases.CLOSED, *(cases.TLS if last else ())):
+                if not self._wanted(scenario):
+                    continue
                 if scenario.tls and name in self.recipes and not self.recipes[name].tls:
                     continue
                 self._note(stage, target, scenario, number)
-            if last:
+            if last and self._wanted(cases.SMALL):
                 self._beside(stage, target, number)
+            if last and self._wanted(cases.HELD):
                 target = self._most_streams(stage, target)
         finally:
             stage.stop(target)
@@ -188,12 +202,10 @@ class Session:
     def _most_streams(self, stage: Stage, target: Target) -> Target:
         """Hold more and more paced streams until one stalls. Gives back the target, which is
         another process when the first step was too high."""
-        name, most, stopped_by = target.name, 0, ""
-        cost_us = self.results.cost_us(cases.PACED.name, name)
+        name = target.name
         scenario = self._case(cases.HELD)
-        at_most = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else cases.STREAMS_MAX
-        streams = max(STREAMS_MIN, min(cases.STREAMS_MAX, int(at_most * FIRST_SHARE)))
-        while True:
+
+        def why_not(streams: int) -> str:
             say(f"{name}: {streams} streams")
             outcome = stage.load(
                 dataclasses.replace(scenario, connections=streams),
@@ -201,25 +213,44 @@ class Session:
                 warmup_s=cases.WARMUP_S,
                 patience_s=PATIENCE_S,
             )
-            stopped_by = _why_not_held(outcome, streams)
-            if not stopped_by:
-                most = streams
-                if streams >= cases.STREAMS_MAX:
-                    break
-                streams = min(cases.STREAMS_MAX, math.ceil(streams * cases.STREAMS_GROWTH))
-            elif most or streams <= STREAMS_MIN:
-                break
-            else:
-                stage.stop(target)
-                target = self._start(stage, name)
-                streams = max(STREAMS_MIN, streams // 2)
+            return why_not_held(outcome, streams)
+
+        def afresh() -> None:
+            nonlocal target
+            stage.stop(target)
+            target = self._start(stage, name)
+
+        cost_us = self.results.cost_us(cases.PACED.name, name)
+        full = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else cases.STREAMS_MAX
+        most, stopped_by = climb(int(full * FIRST_SHARE), why_not, afresh)
         self.results.held.append(
             Held(target=name, streams=most, capped=not stopped_by, stopped_by=stopped_by)
         )
         return target
 
 
-def _why_not_held(outcome: Outcome, streams: int) -> str:
+def climb(first: int, why_not: Callable[[int], str], afresh: Callable[[], None]) -> tuple[int, str]:
+    """The most streams for which `why_not` says nothing, and what it said of more ("" at the cap).
+
+    Up in steps from `first`; when that is too high already, down in halves, each time `afresh`,
+    since one that was overloaded may be at it still.
+    """
+    most, streams = 0, max(STREAMS_MIN, min(cases.STREAMS_MAX, first))
+    while True:
+        said = why_not(streams)
+        if not said:
+            most = streams
+            if streams >= cases.STREAMS_MAX:
+                return most, ""
+            streams = min(cases.STREAMS_MAX, math.ceil(streams * cases.STREAMS_GROWTH))
+        elif most or streams <= STREAMS_MIN:
+            return most, said
+        else:
+            afresh()
+            streams = max(STREAMS_MIN, streams // 2)
+
+
+def why_not_held(outcome: Outcome, streams: int) -> str:
     """What went wrong with streams held together, "" when every one came whole and in time."""
     if outcome.wrong:
         return next(iter(outcome.wrong))[:80]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from bench import budgets, report
@@ -114,3 +115,23 @@ def test_bedrocks_events_are_held_against_our_own_and_not_against_nginxs(
             assert each.outcome.cpu_s is not None
             each.outcome.cpu_s *= 9
     assert failed(results) == {"W8s CPU per event, x our own W5s"}
+
+
+def test_what_https_costs_is_shown_beside_the_same_work_without(make_results: MakeResults) -> None:
+    results = make_results()
+    assert report.https(results) == ""
+    for measured in list(results.measurements):
+        if measured.scenario == "W1" and measured.target in ("nginx", "gateway"):
+            dear = msgspec.structs.replace(measured.outcome, tls_full=32, tls_resumed=3)
+            assert dear.cpu_s is not None
+            dear.cpu_s *= 1.5
+            results.measurements.append(
+                msgspec.structs.replace(measured, scenario="W7a", outcome=dear)
+            )
+    lines = report.https(results).splitlines()
+    assert [line.split()[:3] for line in lines[2:]] == [
+        ["W7a", "(W1)", "nginx"],
+        ["W7a", "(W1)", "gateway"],
+    ]
+    assert " 1.50 [1.50..1.50] " in lines[2]
+    assert lines[2].split()[-4:] == ["32", "[32..32]", "3", "[3..3]"]

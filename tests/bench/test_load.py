@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from bench import load
@@ -201,3 +202,69 @@ def test_a_distribution_is_given_in_microseconds() -> None:
     seen = load.spread([n * 1_000 for n in range(1, 101)])
     assert seen is not None
     assert (seen.count, seen.p50_us, seen.p99_us, seen.max_us) == (100, 51.0, 100.0, 100.0)
+
+
+# ---------------------------------------------------------------- for comparisons
+
+
+async def test_right_replies_that_are_not_the_upstreams_bytes_are_counted_with_the_change() -> None:
+    outcome = await anew(lambda number, made: made)
+    assert outcome.wrong == {}
+    assert set(outcome.changed) == {"other message.id"}
+    assert sum(outcome.changed.values()) == outcome.whole
+
+
+async def test_the_upstreams_own_bytes_are_no_change(upstream_port: int) -> None:
+    for score in (Score(), Score(20)):
+        assert (await load.run(plan(upstream_port, score), KEY)).changed == {}
+
+
+async def refusing(status: bytes) -> tuple[Outcome, set[bytes]]:
+    """Flood a server with bad keys that answers each with this status; the keys it saw."""
+    keys: set[bytes] = set()
+
+    class Doorkeeper(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            keys.add(data.partition(b"Bearer ")[2].partition(b"\r\n")[0])
+            self.transport.write(b"HTTP/1.1 %s\r\ncontent-length: 2\r\n\r\nno" % status)
+
+    server = await asyncio.get_running_loop().create_server(Doorkeeper, "127.0.0.1", 0)
+    async with server:
+        flood = msgspec.structs.replace(
+            plan(server.sockets[0].getsockname()[1], Score()), foul_keys=True
+        )
+        return await load.run(flood, KEY), keys
+
+
+async def test_a_flood_brings_another_key_each_time_and_counts_refusals() -> None:
+    outcome, keys = await refusing(b"401 Unauthorized")
+    assert outcome.wrong == {}
+    assert 0 < outcome.requests <= outcome.whole
+    assert len(keys) >= outcome.whole
+    assert KEY.encode() not in keys
+    assert {len(key) for key in keys} == {len("sk-bench-") + 48}
+
+
+async def test_whoever_lets_a_bad_key_in_is_wrong() -> None:
+    outcome, _ = await refusing(b"200 OK")
+    assert outcome.whole == 0
+    assert any("let in with a bad key" in reason for reason in outcome.wrong)
+
+
+async def test_a_peers_headers_are_sent_and_the_name_it_answers_with_is_expected(
+    upstream_port: int,
+) -> None:
+    asked = msgspec.structs.replace(
+        plan(upstream_port, Score()),
+        model="bench-message",
+        reply_model="another",
+        headers={"x-provider": "anthropic"},
+    )
+    assert b"\r\nx-provider: anthropic\r\n" in load.request_bytes(asked, KEY)
+    outcome = await load.run(asked, KEY)
+    assert outcome.whole == 0
+    assert any("instead of 'another'" in reason for reason in outcome.wrong)

@@ -59,6 +59,18 @@ def test_a_workload_brings_its_yardstick_along() -> None:
     assert names("W3") == ["W3"]
 
 
+def test_a_workload_over_https_brings_the_same_one_without() -> None:
+    by_name = {scenario.name: scenario for scenario in scenarios.SCENARIOS}
+    for scenario in scenarios.SCENARIOS:
+        assert bool(scenario.plain) is scenario.tls
+        if scenario.tls:
+            plain = by_name[scenario.plain]
+            assert scenario.score(SETTLE_S) == plain.score(SETTLE_S)
+            assert (scenario.connections, scenario.body) == (plain.connections, plain.body)
+    table = scenarios.with_yardsticks(scenarios.chosen(["W7"]))
+    assert [s.name for s in table] == ["W1", "W5s", "W7a", "W7b"]
+
+
 def test_quick_windows_stay_short_when_a_yardstick_comes_along() -> None:
     table = [s.quick() for s in scenarios.with_yardsticks(scenarios.chosen(["W5t"]))]
     assert {s.duration_s for s in table} == {2.0}

@@ -46,6 +46,17 @@ def test_the_naive_proxy_carries_messages_and_streams_and_its_cost_is_seen(stage
         stage.stop(target)
 
 
+def test_an_https_upstream_is_told_by_the_sessions_begun_for_it() -> None:
+    scenario = Scenario(**{**vars(SHORT), "tls": True})
+    with Stage(tls=True) as both:
+        target = both.start(NAIVE, [])
+        outcome = both.load(scenario, target)
+    assert outcome.wrong == {}
+    assert outcome.tls_full == scenario.connections  # kept and used again for every later request
+    assert outcome.tls_resumed == 0
+    assert outcome.requests > scenario.connections
+
+
 def test_a_gateway_that_does_not_start_is_said_with_its_last_words(stage: Stage) -> None:
     broken = Stage(gateway=[sys.executable, "-c", "raise SystemExit('no such house')"])
     broken.upstream_ports = stage.upstream_ports
