@@ -16,6 +16,8 @@ import sys
 from collections.abc import Sequence
 
 from bench.peers import cases, plots, recipe, results, session, tables
+from bench.run import say
+from bench.scenarios import GATEWAY
 from bench.stage import CannotStart, Stage
 
 ROUNDS = 2
@@ -76,10 +78,10 @@ def main(given: Sequence[str] | None = None) -> int:
     except CannotStart as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
-    session.say("")
+    say("")
     publish(found, asked.save)
-    ours_absent = session.GATEWAY in [absent.name for absent in found.absent]
-    return 1 if ours_absent or found.wrong(session.GATEWAY) else 0
+    ours_absent = GATEWAY in [absent.name for absent in found.absent]
+    return 1 if ours_absent or found.wrong(GATEWAY) else 0
 
 
 def publish(found: results.Comparison, name: str) -> None:

@@ -11,7 +11,7 @@ from locust import LoadTestShape
 from bench.shapes import SECONDS_VARIABLE, SHAPE_VARIABLE, STEADY, USERS_VARIABLE, users_at
 
 
-class Shape(LoadTestShape):  # type: ignore[misc]
+class Shape(LoadTestShape):
     """What locust asks about once a second; which shape it is comes by environment."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, NG
 from bench.score import KEY_VARIABLE, Score
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-READY_LIMIT_S = 15.0
+READY_LIMIT_S = 30.0
 PEER_READY_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 IDLE_SETTLE_S = 0.3
@@ -206,7 +206,7 @@ class Stage:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Ask, wait, insist; the process and nothing else."""
+        """Ask, wait, insist; the process and nothing else. One that has ended already may be given."""
         if process.poll() is None:
             process.terminate()
             try:
@@ -216,7 +216,8 @@ class Stage:
                 process.wait()
         if process.stdout is not None:
             process.stdout.close()
-        self._running.remove(process)
+        if process in self._running:
+            self._running.remove(process)
 
     def last_words(self) -> str:
         """The end of the newest log."""

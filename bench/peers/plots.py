@@ -15,6 +15,7 @@ from bench.scenarios import DIRECT, GATEWAY
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 COLOURS = {
     "nginx": "#9aa5b1",
@@ -66,6 +67,8 @@ def _bars(
     axes.set_xticks(range(len(groups)), [words for _, words in groups])
     if log:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.margins(y=0.2)
     axes.set_title(title, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -108,8 +111,9 @@ def draw(results: Comparison, folder: pathlib.Path, name: str) -> list[pathlib.P
     }
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif"}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context():
+        matplotlib.rcParams["svg.fonttype"] = "none"
+        matplotlib.rcParams["svg.hashsalt"] = "bench"
         for kind, panels in pictures.items():
             figure, axes = plt.subplots(1, len(panels), figsize=(10, 3.6), layout="constrained")
             for one, (keys, title) in zip(axes, panels, strict=True):

@@ -92,10 +92,7 @@ class Session:
     def _leave_out(self, name: str, reason: str) -> None:
         self.names.remove(name)
         self.results.about = [about for about in self.results.about if about.name != name]
-        short = " ".join(reason.replace(str(ROOT), ".").split())
-        if len(short) > REASON_CHARACTERS:
-            short = short[: REASON_CHARACTERS // 2] + " … " + short[-REASON_CHARACTERS // 2 :]
-        self.results.absent.append(Absent(name=name, reason=short))
+        self.results.absent.append(Absent(name=name, reason=one_line(reason)))
 
     # the measuring
 
@@ -222,11 +219,22 @@ class Session:
 
         cost_us = self.results.cost_us(cases.PACED.name, name)
         full = 1e6 / cost_us / (1000 / cases.STREAM_PERIOD_MS) if cost_us else cases.STREAMS_MAX
-        most, stopped_by = climb(int(full * FIRST_SHARE), why_not, afresh)
+        try:
+            most, stopped_by = climb(int(full * FIRST_SHARE), why_not, afresh)
+        except CannotStart as problem:
+            most, stopped_by = 0, f"did not start again: {one_line(str(problem))}"
         self.results.held.append(
             Held(target=name, streams=most, capped=not stopped_by, stopped_by=stopped_by)
         )
         return target
+
+
+def one_line(reason: str) -> str:
+    """A reason as it can stand in a table: short, on one line, without this machine's paths."""
+    short = " ".join(reason.replace(str(ROOT), ".").split())
+    if len(short) > REASON_CHARACTERS:
+        short = short[: REASON_CHARACTERS // 2] + " … " + short[-REASON_CHARACTERS // 2 :]
+    return short
 
 
 def climb(first: int, why_not: Callable[[int], str], afresh: Callable[[], None]) -> tuple[int, str]:
