@@ -33,6 +33,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 READY_LIMIT_S = 30.0
 PEER_READY_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
+LOAD_LIMIT_S = 180.0
+"""No load takes so long; one that does hangs at its target."""
 IDLE_SETTLE_S = 0.3
 UPSTREAM_KEY_VARIABLE = "BENCH_UPSTREAM_KEY"
 GATEWAY_MODEL_PREFIXES = {"http": "anthropic.", "https": "anthropic.tls-"}
@@ -206,7 +208,7 @@ class Stage:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Ask, wait, insist; the process and nothing else. One that has ended already may be given."""
+        """Ask, wait, insist; the process and nothing else. It may have ended already."""
         if process.poll() is None:
             process.terminate()
             try:
@@ -478,7 +480,9 @@ class Stage:
     def outcome(self, process: subprocess.Popen[bytes]) -> Outcome:
         """Wait for a load that was begun; what it saw."""
         try:
-            answer, _ = process.communicate()
+            answer, _ = process.communicate(timeout=LOAD_LIMIT_S)
+        except subprocess.TimeoutExpired as problem:
+            raise CannotStart(f"the load did not end within {LOAD_LIMIT_S:.0f} s") from problem
         finally:
             self.end(process)
         if process.returncode:
