@@ -9,6 +9,7 @@ valgrind's callgrind (slow); they do not depend on what else the machine does.
 
 import argparse
 import importlib
+import os
 import pkgutil
 import re
 import shutil
@@ -94,6 +95,7 @@ def instructions(command: Sequence[str], question: str, place: int) -> float | N
             capture_output=True,
             text=True,
             timeout=COUNT_LIMIT_S,
+            env=os.environ | {"PYTHONHASHSEED": "0"},  # else dicts of names probe differently
         )
         total = counted(done.stderr) if done.returncode == 0 else None
         if total is None:
