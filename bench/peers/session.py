@@ -20,7 +20,7 @@ from bench.results_file import Measurement, Start
 from bench.run import machine, say
 from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
 from bench.stage import ROOT, CannotStart, Part, Stage, Target
-from proxy import __version__
+from proxy import __version__, compiled
 
 TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GATEWAY)
 PATIENCE_S = 5.0
@@ -36,7 +36,7 @@ _OWN = {
     NAIVE: About(name=NAIVE, version="", route="aiohttp's client and server joined, on uvloop"),
     GATEWAY: About(
         name=GATEWAY,
-        version=__version__,
+        version=f"{__version__}, {compiled.IN_USE}",
         route="POST /v1/anthropic/v1/messages; keys, allowances, burst limits, ledger on SQLite "
         "and metrics on; one worker",
     ),
