@@ -142,7 +142,7 @@ def main() -> int:
         print(f"{reason}; going on without it, budgets against it stay open", file=sys.stderr)
         names.remove(NGINX)
     table = scenarios.chosen(given.only.split(",") if given.only else None)
-    if NGINX in names or NAIVE in names:
+    if NGINX in names or NAIVE in names or any(scenario.tls for scenario in table):
         table = scenarios.with_yardsticks(table)
     if given.quick:
         table = [scenario.quick() for scenario in table]

@@ -8,6 +8,7 @@ import datetime as dt
 import math
 import os
 import pathlib
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,12 +20,13 @@ from bench.peers.results import About, Absent, Comparison, Held
 from bench.results_file import Measurement, Start
 from bench.run import machine, say
 from bench.scenarios import DIRECT, GATEWAY, NAIVE, NGINX, Scenario
-from bench.stage import ROOT, CannotStart, Part, Stage, Target
+from bench.stage import CannotStart, Part, Stage, Target
 from proxy import __version__, compiled
 
 TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GATEWAY)
 PATIENCE_S = 5.0
 REASON_CHARACTERS = 200
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.-]+/)+")
 STREAMS_MIN = 10
 FIRST_SHARE = 0.7
 """Of the streams whose events would fill the CPU, the first step holds so many."""
@@ -231,7 +233,7 @@ class Session:
 
 def one_line(reason: str) -> str:
     """A reason as it can stand in a table: short, on one line, without this machine's paths."""
-    short = " ".join(reason.replace(str(ROOT), ".").split())
+    short = " ".join(_FOLDERS.sub("", reason).split())
     if len(short) > REASON_CHARACTERS:
         short = short[: REASON_CHARACTERS // 2] + " … " + short[-REASON_CHARACTERS // 2 :]
     return short

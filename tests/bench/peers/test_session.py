@@ -8,13 +8,13 @@ from bench.load import Outcome
 from bench.peers import cases, figures, known, session, tables
 from bench.peers.recipe import Recipe
 from bench.peers.session import Session
-from bench.stage import Stage
+from bench.stage import ROOT, Stage
 
 OTHER = Recipe(
     name="other",
     route="aiohttp, joined",
     command=[sys.executable, "-m", "bench.naive_proxy", "$port=$upstream"],
-    env={"PYTHONPATH": str(session.ROOT)},
+    env={"PYTHONPATH": str(ROOT)},
 )
 BROKEN = Recipe(name="broken", command=[sys.executable, "-c", "raise SystemExit('out of order')"])
 
@@ -43,6 +43,14 @@ def test_targets_are_measured_alike_and_the_absent_are_named_with_their_reason(
     assert all((rows["whole-1k"].values[name] or 0) > 0 for name in ("other", "gateway"))
     assert found.seconds > 0
     assert 0 <= found.others_share <= 1
+
+
+def test_a_reason_is_one_short_line_that_names_no_folder() -> None:
+    said = "could not:\n  File /home/somebody/place/peer.py, line 3\nsee http://127.0.0.1:80/v1/x"
+    assert session.one_line(said) == (
+        "could not: File peer.py, line 3 see http://127.0.0.1:80/v1/x"
+    )
+    assert len(session.one_line("x" * 1_000)) < 210
 
 
 class Holder:
