@@ -20,7 +20,10 @@ Reading = Callable[[Comparison, str], float | None]
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One row: in words, its unit, how it is read; `more` is better or (as mostly) less is."""
+    """One row: in words, its unit, how it is read; `more` is better or (as mostly) less is.
+
+    `key` is the case's name where the row tells of a single one.
+    """
 
     key: str
     words: str
@@ -29,6 +32,8 @@ class Figure:
     more: bool = False
     noise: float = 0.0
     """What is too small to be a difference, in the row's own unit."""
+    judged: bool = True
+    """A small difference of two large figures is shown, but nobody wins by it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Row:
     def verdict(self, limits: frozenset[str]) -> str:
         """Where we stand: the best of all, behind a mere proxy, or a loss to another gateway."""
         ours, field = self.values.get(GATEWAY), self.contest()
-        if ours is None or len(field) < 2:
+        if ours is None or len(field) < 2 or not self.figure.judged:
             return ""
         rival, anyone = self.best(limits), self.best()
         assert rival is not None and anyone is not None
@@ -214,14 +219,14 @@ FIGURES = (
         "tls-whole-adds",
         "… HTTPS adds to a request, µs",
         _tls_adds("tls-whole", "whole-1k"),
-        noise=3.0,
+        judged=False,
     ),
     Figure(
         "tls-paced-adds",
         "… HTTPS adds to an event, µs",
         _tls_adds("tls-paced", "paced"),
         1,
-        noise=1.0,
+        judged=False,
     ),
 )
 

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from bench import load, nginx
+from bench import load, nginx, proctree
 from bench.load import Outcome
 from bench.peers import cases, known
 from bench.peers.recipe import Recipe
@@ -24,7 +24,11 @@ from bench.stage import CannotStart, Part, Stage, Target
 from proxy import __version__, compiled
 
 TARGETS = (DIRECT, NGINX, known.HAPROXY, NAIVE, known.LITELLM, known.PORTKEY, GATEWAY)
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
+HELD_PATIENCE_S = 5.0
+SETTLE_LIMIT_S = 8.0
+SETTLE_LOOK_S = 0.25
+IDLE_SHARE = 0.2
 REASON_CHARACTERS = 200
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.-]+/)+")
 STREAMS_MIN = 10
@@ -35,7 +39,12 @@ BACKGROUND_LEAD_S = 1.0
 BACKGROUND_REST_S = 0.5
 _OWN = {
     DIRECT: About(name=DIRECT, version="", route="no proxy: the limit of load and upstream"),
-    NAIVE: About(name=NAIVE, version="", route="aiohttp's client and server joined, on uvloop"),
+    NAIVE: About(
+        name=NAIVE,
+        version="",
+        route="aiohttp's client and server joined, on uvloop; passes on, nothing else",
+        limit=True,
+    ),
     GATEWAY: About(
         name=GATEWAY,
         version=f"{__version__}, {compiled.IN_USE}",
@@ -160,6 +169,8 @@ class Session:
         say(f"round {number + 1}/{self.results.rounds}  {target.name:8} {scenario.name}")
         outcome = stage.load(scenario, target, warmup_s=cases.WARMUP_S, patience_s=PATIENCE_S)
         self._keep(scenario, target, number, outcome)
+        if scenario.held or outcome.wrong:
+            settle(target)
 
     def _keep(self, scenario: Scenario, target: Target, number: int, outcome: Outcome) -> None:
         self.results.measurements.append(
@@ -197,6 +208,7 @@ class Session:
                 beside_it = stage.outcome(behind)
             self._keep(small, target, number, seen)
             self._keep(background, target, number, beside_it)
+            settle(target)
 
     def _most_streams(self, stage: Stage, target: Target) -> Target:
         """Hold more and more paced streams until one stalls. Gives back the target, which is
@@ -210,7 +222,7 @@ class Session:
                 dataclasses.replace(scenario, connections=streams),
                 target,
                 warmup_s=cases.WARMUP_S,
-                patience_s=PATIENCE_S,
+                patience_s=HELD_PATIENCE_S,
             )
             return why_not_held(outcome, streams)
 
@@ -229,6 +241,20 @@ class Session:
             Held(target=name, streams=most, capped=not stopped_by, stopped_by=stopped_by)
         )
         return target
+
+
+def settle(target: Target) -> None:
+    """Wait until a target is idle again: who was overloaded may have work left that is not the next
+    case's. No longer than `SETTLE_LIMIT_S`."""
+    over_at = time.monotonic() + SETTLE_LIMIT_S
+    while target.pid is not None and time.monotonic() < over_at:
+        before = proctree.times(target.pid)
+        time.sleep(SETTLE_LOOK_S)
+        after = proctree.times(target.pid)
+        # Waiting for the CPU is work that is left, too.
+        busy_ns = after.cpu_ns - before.cpu_ns + after.waited_ns - before.waited_ns
+        if busy_ns < SETTLE_LOOK_S * 1e9 * IDLE_SHARE:
+            return
 
 
 def one_line(reason: str) -> str:

@@ -9,9 +9,12 @@ from bench.scenarios import DIRECT, GATEWAY
 WORDS_MAX = 4
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(results: Comparison, row: Row, name: str) -> str:
     value = row.values[name]
-    return "-" if value is None else f"{value:,.{row.figure.digits}f}"
+    if value is not None:
+        return f"{value:,.{row.figure.digits}f}"
+    tried = results.outcomes(row.figure.key, name)
+    return "none done" if tried and not any(o.requests or o.events for o in tried) else "-"
 
 
 def _cells(results: Comparison) -> list[list[str]]:
@@ -21,7 +24,8 @@ def _cells(results: Comparison) -> list[list[str]]:
     capped = {held.target for held in results.held if held.capped}
     for row in figures.rows(results):
         cells = [
-            ("≥ " if row.figure.key == "held" and name in capped else "") + _cell(row, name)
+            ("≥ " if row.figure.key == "held" and name in capped else "")
+            + _cell(results, row, name)
             for name in names
         ]
         made.append([row.figure.words, *cells, row.verdict(limits)])

@@ -73,3 +73,4 @@ def test_what_https_adds_is_held_against_the_same_work_without(
         if measured.scenario == "tls-whole" and measured.target == "gateway":
             measured.outcome.cpu_s = 3.0
     assert by_key(results)["tls-whole-adds"].values["gateway"] == 100.0
+    assert verdicts(results)["tls-whole-adds"] == ""  # shown, not judged
