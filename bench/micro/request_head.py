@@ -3,7 +3,8 @@
 from bench import load
 from bench.micro.step import Step
 from bench.score import Score
-from proxy.wire.request_head import HeadReader, RequestHead, read_head
+from proxy.wire.head_reader import HeadReader
+from proxy.wire.request_head import RequestHead, read_head
 
 
 def steps() -> list[Step]:

@@ -28,7 +28,7 @@ def test_targets_are_measured_alike_and_the_absent_are_named_with_their_reason(
 ) -> None:
     monkeypatch.setitem(known.KNOWN, known.LITELLM, unavailable)
     names = ["direct", known.LITELLM, "other", "broken", "gateway"]
-    compared = Session(names, [OTHER, BROKEN], quick=True, only=["whole-1k"])
+    compared = Session(names, [OTHER, BROKEN], only=["whole-1k"])
     compared.prepare()
     with Stage(tls=True) as stage:
         found = compared.carry_out(stage, 1)
