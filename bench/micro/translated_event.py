@@ -29,16 +29,9 @@ def _pipe() -> ChatToMessages:
     arrival = Arrival(Errand.MESSAGE, "req_1", b"/v1/messages", b"", Headers(), b"{}", 1_000, 0.0)
     caller = Caller("key_1", "user_1", "a@example.com", "tenant_1", "Default", "general_user")
     model = Model("openai.bench", "Bench", "Bench", dt.date(2026, 1, 1), 200_000, 64_000)
-    call = Call(
-        arrival,
-        caller,
-        model,
-        "bench",
-        "exact",
-        True,
-        message_id="msg_gw_0123",
-        input_tokens=7,
-    )
+    call = Call(arrival, caller, model, "bench", "exact", True)
+    call.message_id = "msg_gw_0123"
+    call.input_tokens = 7
     pipe = ChatToMessages(call, Dialect(), ThinkingSeal([b"secret"]), EVENT_BYTES_MAX)
     for number in range(LEARNT_FROM):
         pipe.feed(_event(number))
