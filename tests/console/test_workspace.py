@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.clients.driving import folder_of
 from tests.console.conftest import Visits
@@ -76,6 +76,29 @@ def test_a_choice_that_was_switched_off_is_kept_with_a_notice(visits: Visits, fl
         assert not [text for text in options if "Kimi" in text]
     finally:
         floor.run("model", "enable", KIMI)
+
+
+def test_changes_of_a_mapping_wait_for_those_before_them(visits: Visits) -> None:
+    page = visits(ADA).go("/workspace/preferences")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PUT" and not held:
+            held.append((route, route.fetch()))  # done there, and long on its way back
+        else:
+            route.continue_()
+
+    page.route("**/v1/preferences/gateway-mapping", hold)
+    page.get_by_role("switch", name="Use my mapping").click()
+    page.get_by_label("sonnet", exact=True).select_option(KIMI)
+    page.get_by_label("sonnet", exact=True).select_option(HAIKU)
+    page.wait_for_timeout(300)
+    (route, answer) = held[0]
+    route.fulfill(response=answer)
+    expect(page.locator("[data-now=sonnet]")).to_contain_text(HAIKU)
+    expect(page.get_by_label("sonnet", exact=True)).to_have_value(HAIKU)
+    page.reload()
+    expect(page.locator("[data-now=sonnet]")).to_contain_text(HAIKU)
 
 
 def test_a_key_is_made_copied_used_and_deleted(visits: Visits, floor: Floor) -> None:

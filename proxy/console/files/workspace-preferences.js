@@ -7,20 +7,28 @@ import { dayOf, times } from "./formats.js";
 const FAMILIES = ["opus", "sonnet", "haiku"];
 const PATH = "/v1/preferences/gateway-mapping";
 
-export async function show(page, session) {
+export async function show(page) {
   const [state, models] = await Promise.all([get(PATH), get("/v1/chat/models")]);
   const holder = el("div", { class: "fields" });
   fill(page, pageHead("AI Preferences", "What Anthropic's model names mean when you use them."), holder);
-  draw(holder, state, models.data, session);
+  draw(holder, state, models.data, { asked: 0, last: Promise.resolve() });
 }
 
-function draw(holder, state, models, session) {
+// `line`: changes wait in it for those before them. One that was overtaken says nothing of how things stand now.
+function draw(holder, state, models, line) {
   const trouble = el("p", { class: "notice bad", role: "alert", hidden: true });
 
-  async function save(wish, what) {
+  function save(wish, what) {
+    const number = ++line.asked;
     trouble.hidden = true;
+    line.last = line.last.catch(() => null).then(() => send(number, wish, what));
+    return line.last;
+  }
+
+  async function send(number, wish, what) {
     try {
-      draw(holder, await put(PATH, wish), models, session);
+      const saved = await put(PATH, wish);
+      if (number === line.asked) draw(holder, saved, models, line);
       tell(what);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
