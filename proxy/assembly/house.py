@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ from proxy.storage.opening import OpenStorage, open_storage
 from proxy.storage.preferences import Preferences
 from proxy.storage.rates import RateSheet
 from proxy.storage.tenants import Tenants
+from proxy.upstream.pacer import Pacer
 from proxy.web_search.tokens import SearchSeal
 from proxy.wire.seal import ThinkingSeal
 
@@ -186,6 +188,10 @@ class House:
         )
         sealed_by = seal_secrets(settings.sealing, self._environ, storage.hash_secret)
         self._searches = Searches(settings, self._environ, SearchSeal(sealed_by))
+        relay = settings.relay
+        self._pacer = Pacer(
+            always_s=relay.coalesce_ms / 1000, lag_max_s=relay.coalesce_lag_ms / 1000 or inf
+        )
         self._suppliers = Suppliers(
             settings.upstream,
             self._environ,
@@ -193,6 +199,7 @@ class House:
             self._searches.out_of,
             self._tasks,
             self._wheel,
+            pacer=self._pacer,
         )
         self._calibration = Calibration(StoredCalibration(database))
         self._shelf = Shelf(
@@ -397,6 +404,7 @@ class House:
     def _loop_looked(self, lag_s: float) -> None:
         self._metrics.loop_lag.observe(lag_s)
         self._turnstile.looked(lag_s)
+        self._pacer.looked(lag_s)
 
     async def _open_metrics_port(self) -> None:
         observability = self.settings.observability

@@ -37,6 +37,7 @@ from proxy.upstream.aws_login import AwsLogin
 from proxy.upstream.choice import Ejection, Standing
 from proxy.upstream.google_token import GoogleCredential, open_google_login
 from proxy.upstream.health import Health
+from proxy.upstream.pacer import STEADY, Pacer
 from proxy.upstream.pool import Pool, PoolLimits
 from proxy.upstream.retry import RetryBudget
 from proxy.upstream.tunnel import proxy_for
@@ -65,6 +66,8 @@ class Suppliers:
         without_searches: Callable[[Call, Body], Body],
         tasks: Tasks,
         wheel: Wheel,
+        *,
+        pacer: Pacer = STEADY,
     ) -> None:
         self.pools: dict[Origin, Pool] = {}
         self._upstream = upstream
@@ -83,6 +86,7 @@ class Suppliers:
         self._healths: dict[Standing, Health] = {}
         self._tasks = tasks
         self._wheel = wheel
+        self._pacer = pacer
 
     def routes(self, settings: Settings) -> dict[str, tuple[Route, ...]]:
         """Model id to its deployments, those whose provider can be called."""
@@ -358,6 +362,7 @@ class Suppliers:
                 clock=time.monotonic,
                 tls=self._tls() if origin.secure else None,
                 via=proxy_for(origin) if upstream.trust_env_proxies else None,
+                pacer=self._pacer,
             )
             self.pools[origin] = pool
             self._wheel.watch(pool)

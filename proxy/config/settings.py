@@ -328,6 +328,17 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Follow `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."""
 
 
+class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How events pass from providers to clients."""
+
+    coalesce_ms: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    """A stream is read again after this long at the earliest, so that its events go out together;
+    0: at once, unless the event loop is behind. The first event never waits."""
+    coalesce_lag_ms: Annotated[float, Meta(ge=0, le=10_000)] = 50.0
+    """While the event loop stays behind by more than this, streams are read every 20 ms; 0:
+    never for this reason."""
+
+
 class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How names become models."""
 
@@ -412,6 +423,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     console: Console = Console()
     oidc: Oidc = Oidc()
     upstream: Upstream = Upstream()
+    relay: Relay = Relay()
     catalog: Catalog = Catalog()
     ledger: Ledger = Ledger()
     providers: tuple[Provider, ...] = ()

@@ -15,6 +15,7 @@ from typing import Final, Protocol, cast
 import httptools
 
 from proxy.sockets.direct import DirectWriter
+from proxy.upstream.pacer import STEADY, Pacer
 from proxy.wire.http import Piece
 
 HEAD_BYTES_MAX: Final = 65536
@@ -95,9 +96,11 @@ class Connection(asyncio.Protocol):
         "_may_stay",
         "_openings",
         "_openings_now",
+        "_pacer",
         "_parser",
         "_paused",
         "_raw_headers",
+        "_resting",
         "_reused",
         "_rewrite",
         "_status",
@@ -112,8 +115,13 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(
-        self, freed: Callable[["Connection"], None], closed: Callable[["Connection"], None]
+        self,
+        freed: Callable[["Connection"], None],
+        closed: Callable[["Connection"], None],
+        pacer: Pacer = STEADY,
     ) -> None:
+        self._pacer = pacer
+        self._resting = False
         self._freed = freed
         self._closed = closed
         self._transport: asyncio.Transport | None = None
@@ -155,6 +163,8 @@ class Connection(asyncio.Protocol):
         """Send a whole request; the answer goes to `listener`."""
         assert self._writer is not None and not self.busy
         self.busy = True
+        if self._resting:
+            self.read_on()  # the stream before has just ended: this is another
         self._listener = listener
         self._head_bytes = 0
         self._answer_begun = False
@@ -219,8 +229,16 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         """Read on."""
         self._paused = False
-        if self._transport is not None:
+        if self._transport is not None and not self._resting:
             self._transport.resume_reading()
+
+    def read_on(self) -> None:
+        """See `pacer.py`: the stream has rested."""
+        if self._resting:
+            self._resting = False
+            transport = self._transport
+            if transport is not None and not self._paused and not transport.is_closing():
+                transport.resume_reading()
 
     @property
     def left(self) -> bool:
@@ -254,12 +272,16 @@ class Connection(asyncio.Protocol):
                 out = rewrite(data[len(opening) : -len(_CHUNK_END)])
                 if out is not None:
                     self._forward(b"%x\r\n%b\r\n" % (len(out), out))
+                    if self._pacer.rest_s:
+                        self._rest()
                     return
             elif data.find(_BLANK) == len(data) - len(_BLANK_AND_CHUNK_END):
                 tally = self._tally
                 tally.passed_bytes += len(data)
                 tally.passed_events += 1
                 self._forward(data)
+                if self._pacer.rest_s:
+                    self._rest()
                 return
         if not self.busy:
             self.abort()  # an answer nobody asked for
@@ -273,6 +295,8 @@ class Connection(asyncio.Protocol):
             self._break(Broken.GARBLED)
             return
         self._tell(data)
+        if self._openings and self._pacer.rest_s:
+            self._rest()
 
     def eof_received(self) -> bool:
         """The server sends no more; the transport closes itself."""
@@ -330,6 +354,14 @@ class Connection(asyncio.Protocol):
             return
         self._answer_whole = True
         self._may_stay = self._parser.should_keep_alive()
+
+    def _rest(self) -> None:
+        """The stream is behind its first event, and the loop is behind: let more of it come."""
+        transport = self._transport
+        if not self._resting and transport is not None and not transport.is_closing():
+            self._resting = True
+            transport.pause_reading()
+            self._pacer.rest(self)
 
     # ------------------------------------------------------------ telling
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.upstream.connection import Connection
+from proxy.upstream.pacer import STEADY, Pacer
 from proxy.upstream.tunnel import ProxyServer, open_tunnel
 from proxy.wire.http import Origin
 
@@ -64,6 +65,7 @@ class Pool:
         clock: Callable[[], float],
         tls: ssl.SSLContext | None,
         via: ProxyServer | None = None,
+        pacer: Pacer = STEADY,
     ) -> None:
         self.origin = origin
         self._limits = limits
@@ -71,6 +73,7 @@ class Pool:
         self._clock = clock
         self._tls = tls
         self._via = via
+        self._pacer = pacer
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._connecting = 0
@@ -221,7 +224,7 @@ class Pool:
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
         origin = self.origin
-        connection = Connection(self._freed, self._closed)
+        connection = Connection(self._freed, self._closed, self._pacer)
         if self._via is not None:
             await open_tunnel(self._via, origin, self._tls, connection)
         else:
