@@ -8,6 +8,8 @@ which a guardrail has taken away is told as a refusal. There are no pings on thi
 own fill in.
 """
 
+from binascii import Error as NoBase64
+from binascii import a2b_base64
 from collections.abc import Callable
 from typing import ClassVar, Final
 
@@ -23,7 +25,6 @@ from proxy.wire.bedrock_chunk import (
     UNREADABLE,
     Measures,
     event_any_way,
-    plain_event,
     read_fields,
     read_stop,
     read_type,
@@ -32,6 +33,7 @@ from proxy.wire.bedrock_extras import PREFIX, part, refused
 from proxy.wire.events import MESSAGE_STOP
 from proxy.wire.eventstream import Frame, FrameReader, Headers
 
+_BYTES: Final = b'"bytes":"'
 _DELTA: Final = b'{"type":"content_block_delta"'
 _DELTA_OPENING: Final = PLAIN + b"data: "
 _STOP_TYPE: Final = b'"message_stop"'
@@ -120,7 +122,7 @@ class BedrockMessages(Passthrough):
         """A frame that holds one delta of a block, which nobody has to read; None for all else."""
         if self.at is not OPEN or self._delta:
             return None
-        event = plain_event(frame.payload)
+        event = _plain_event(frame.payload)
         if event is None or not event.startswith(_DELTA) or b"\n" in event or b"\r" in event:
             return None
         if self._guarded and PREFIX in event:
@@ -146,7 +148,7 @@ class BedrockMessages(Passthrough):
         return b""
 
     def _hear_chunk(self, frame: Frame) -> bytes:
-        event = plain_event(frame.payload)
+        event = _plain_event(frame.payload)
         if event is None:
             event = event_any_way(frame.payload)
         if event is None:
@@ -243,3 +245,15 @@ def _as_refusal(delta: bytes) -> bytes:
 
 def _framed(kind: str, event: bytes) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), event)
+
+
+def _plain_event(payload: bytes) -> bytes | None:
+    """The event in base64 between the quotes: base64 has none, and no escapes."""
+    begin = payload.find(_BYTES)
+    if begin < 0:
+        return None
+    begin += len(_BYTES)
+    try:
+        return a2b_base64(payload[begin : payload.index(b'"', begin)], strict_mode=True)
+    except (NoBase64, ValueError):
+        return None

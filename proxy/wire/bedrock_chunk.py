@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-_BYTES: Final = b'"bytes":"'
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the readers of this file raise for what is no JSON, or not of their shape."""
 
@@ -42,18 +41,6 @@ _read_packed = msgspec.json.Decoder(_Packed).decode
 read_type = msgspec.json.Decoder(Event).decode
 read_stop = msgspec.json.Decoder(Stop).decode
 read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def plain_event(payload: bytes) -> bytes | None:
-    """The event in base64 between the quotes: base64 has none, and no escapes."""
-    begin = payload.find(_BYTES)
-    if begin < 0:
-        return None
-    begin += len(_BYTES)
-    try:
-        return a2b_base64(payload[begin : payload.index(b'"', begin)], strict_mode=True)
-    except (NoBase64, ValueError):
-        return None
 
 
 def event_any_way(payload: bytes) -> bytes | None:

@@ -12,33 +12,39 @@ broken: there is no way to find where the next one begins.
 
 from binascii import crc32
 from struct import Struct
+from typing import Final
 
-import msgspec
-
-HEADERS_BYTES_MAX = 131_072
-PAYLOAD_BYTES_MAX = 25_165_824
+HEADERS_BYTES_MAX: Final = 131_072
+PAYLOAD_BYTES_MAX: Final = 25_165_824
 """Amazon's own bounds."""
-FRAME_BYTES_MIN = 16
-_PRELUDE_BYTES = 12
-_HEADS_KEPT_MAX = 32
+FRAME_BYTES_MIN: Final = 16
+_PRELUDE_BYTES: Final = 12
+_HEADS_KEPT_MAX: Final = 32
 """A server writes the same few blocks of headers over and over: read once, then found."""
-_HEAD_BYTES_KEPT_MAX = 512
+_HEAD_BYTES_KEPT_MAX: Final = 512
 
-_prelude = Struct(">III").unpack_from
-_u32 = Struct(">I").unpack_from
+_prelude: Final = Struct(">III").unpack_from
+_u32: Final = Struct(">I").unpack_from
 
 HeaderValue = bool | int | bytes | str
 Headers = dict[str, HeaderValue]
-_WHOLE_NUMBERS = {2: 1, 3: 2, 4: 4, 5: 8, 8: 8}
+_WHOLE_NUMBERS: Final = {2: 1, 3: 2, 4: 4, 5: 8, 8: 8}
 """Types of whole numbers, and how many bytes they take; the last is a time in milliseconds."""
-_BYTES, _TEXT, _UUID = 6, 7, 9
+_BYTES: Final = 6
+_TEXT: Final = 7
+_UUID: Final = 9
 
 
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message of the stream. Headers are shared between frames that repeat them."""
+class Frame:
+    """One message of the stream. Headers are shared between frames that repeat them; `size_bytes`
+    is that of the whole frame."""
 
-    headers: Headers
-    payload: bytes
+    __slots__ = ("headers", "payload", "size_bytes")
+
+    def __init__(self, headers: Headers, payload: bytes, size_bytes: int) -> None:
+        self.headers = headers
+        self.payload = payload
+        self.size_bytes = size_bytes
 
     def text(self, name: str) -> str:
         """A header that is text; empty when there is none."""
@@ -68,18 +74,29 @@ class FrameReader:
     def only(self, chunk: bytes) -> Frame | None:
         """The short way of `feed` for what most reads are, exactly one whole frame; None, and
         nothing has happened, for all else."""
-        size = len(chunk)
-        if size < FRAME_BYTES_MIN or self._held or self.trouble or not self._is_seen:
+        if self._held or self.trouble or not self._is_seen:
             return None
-        total, headers_bytes, _ = _prelude(chunk)
+        frame = self._plain_at(chunk, 0)
+        return frame if frame is not None and frame.size_bytes == len(chunk) else None
+
+    def _plain_at(self, chunk: bytes, at: int) -> Frame | None:
+        """The frame that begins there, if it is whole and sound and its headers are known; None,
+        and nothing has happened, for all else."""
+        rest = len(chunk) - at
+        if rest < FRAME_BYTES_MIN:
+            return None
+        total: int
+        headers_bytes: int
+        total, headers_bytes, _ = _prelude(chunk, at)
+        begin = at + _PRELUDE_BYTES + headers_bytes
+        end = at + total - 4
+        if total > rest or begin > end or end - begin > self._payload_bytes_max:
+            return None
         # The last checksum covers the first one as well.
-        if total != size or crc32(chunk[:-4]) != _u32(chunk, size - 4)[0]:
+        if crc32(chunk[at:end]) != _u32(chunk, end)[0]:
             return None
-        end = _PRELUDE_BYTES + headers_bytes
-        headers = self._heads.get(chunk[_PRELUDE_BYTES:end])
-        if headers is None or size - end - 4 > self._payload_bytes_max:
-            return None
-        return Frame(headers, chunk[end:-4])
+        headers = self._heads.get(chunk[at + _PRELUDE_BYTES : begin])
+        return None if headers is None else Frame(headers, chunk[begin:end], total)
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that are whole now; those before a broken one are given still."""
@@ -99,12 +116,17 @@ class FrameReader:
             self._held.clear()
         frames: list[Frame] = []
         at = 0
-        while total := self._whole(chunk, at):
-            frame = self._frame(chunk[at : at + total])
+        while True:
+            frame = self._plain_at(chunk, at) if self._is_seen else None
             if frame is None:
-                return frames
+                total = self._whole(chunk, at)
+                if not total:
+                    break
+                frame = self._frame(chunk[at : at + total])
+                if frame is None:
+                    return frames
             frames.append(frame)
-            at += total
+            at += frame.size_bytes
         if not self.trouble:
             self._keep(chunk[at:])
         return frames
@@ -151,7 +173,7 @@ class FrameReader:
             self._give_up("the headers of a frame cannot be read")
             return None
         self._is_seen = True
-        return Frame(headers, whole[end:-4])
+        return Frame(headers, whole[end:-4], len(whole))
 
     def _headers(self, block: bytes) -> Headers | None:
         headers = self._heads.get(block)
