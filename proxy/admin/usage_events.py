@@ -242,8 +242,8 @@ def _cells(row: Entry) -> list[str]:
 
 def defused(text: str) -> str:
     """Text that no spreadsheet runs: clients write into their user agents what they like."""
-    begin = text.lstrip(" ")[:1] if text[:1] == " " else text[:1]
-    return "'" + text if begin in _FORMULA else text
+    # A program may strip what is blank in front, whatever it takes for blank.
+    return "'" + text if text[:1] in _FORMULA or text.lstrip()[:1] in _FORMULA else text
 
 
 def _decimal(micro: int) -> str:

