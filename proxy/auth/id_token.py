@@ -160,7 +160,8 @@ def _check_rest(claims: dict[str, Any], expected: Expectation) -> None:
     if isinstance(audience, list) and len(audience) > 1 and party is None:
         raise DistrustedError("it is for several, and does not say to whom it was issued (azp)")
     subject = claims["sub"]
-    if not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX or not subject.isprintable():
+    is_text = isinstance(subject, str) and subject.isprintable()
+    if not is_text or not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX:
         raise DistrustedError("its subject is not one")
 
 

@@ -106,6 +106,7 @@ def test_the_clocks_may_differ_by_what_is_allowed_and_no_more() -> None:
         {"nbf": NOW_S + 100},
         {"sub": "a\nb"},
         {"sub": ["ada"]},
+        {"sub": 5},
     ],
     ids=str,
 )
