@@ -14,8 +14,10 @@ Open = Callable[[str], RedisCounters]
 
 
 @pytest.fixture
-async def opened(redis_url: str) -> AsyncIterator[Open]:
-    """Open counters of a worker; all are closed at the end, whatever became of the server."""
+async def opened(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """Open counters of a worker; all are closed at the end, whatever became of the server. They
+    have more patience than in a gateway: a busy machine stands still for half a second at times."""
+    monkeypatch.setattr("proxy.limits.counters_redis.TIMEOUT_S", 2.0)
     all_: list[RedisCounters] = []
 
     def open_(worker: str) -> RedisCounters:
