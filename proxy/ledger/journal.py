@@ -164,7 +164,7 @@ class Journal:
         appended = self._append(_ENTRY, entry)
         if appended is None:
             self._lose()
-        else:
+        elif not self._forgetful:  # what will be read from the file is not held twice
             self._fresh.append(appended)
         self._waiting.append(written)
         if not self._flush_due:
