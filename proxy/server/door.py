@@ -46,6 +46,7 @@ SPARE_CONNECTIONS: Final = 64
 BODY_TIMEOUT_FACTOR = 10  # not Final: tests wait less, also where this is compiled
 """A body may take this many times `body_idle_timeout_s` in all, however steadily it trickles."""
 
+_COMMA: Final = ord(",")
 _BASE: Final = b"/v1/anthropic"
 # The third spelling is what the SDKs make of a base URL that ends in /v1 (client-contract.md 1).
 BASES: Final = ("/v1/anthropic", "/v1/anthropic/v1", "/v1/anthropic/v1/v1")
@@ -270,7 +271,7 @@ class Door(asyncio.Protocol):
         if head.version not in ("1.1", "1.0"):
             raise Fault(Kind.BAD_REQUEST, f"HTTP/{head.version} is not spoken here; use HTTP/1.1.")
         host = head.headers.get(b"host")
-        if b"," in host if host is not None else head.version == "1.1":
+        if _COMMA in host if host is not None else head.version == "1.1":
             raise Fault(Kind.BAD_REQUEST, "HTTP/1.1 asks for exactly one Host header.")
         limits = self._front.limits
         size = head.body_bytes

@@ -1,6 +1,7 @@
 """One connection to a provider: one HTTP/1.1 exchange at a time, its answer pushed as it arrives.
 
-Owns: the socket, the parse (llhttp through httptools), the question whether the connection may be
+Owns: the socket, the parse (llhttp through httptools; an answer that is all there in one read is
+read without it), the question whether the connection may be
 used again. Refuses to know: what the bytes mean, who waits for them, when to try again.
 
 All of one read is told in one go, in order: head, body, end. Nothing is awaited.
@@ -17,6 +18,7 @@ import httptools
 from proxy.sockets.direct import DirectWriter
 from proxy.upstream.pacer import STEADY, Pacer
 from proxy.wire.http import Piece
+from proxy.wire.whole_answer import learn, read_whole
 
 HEAD_BYTES_MAX: Final = 65536
 DRAIN_BYTES_MAX: Final = 65536
@@ -28,6 +30,8 @@ _BLANK: Final = b"\n\n"
 _CHUNK_END: Final = b"\r\n"
 _BLANK_AND_CHUNK_END: Final = _BLANK + _CHUNK_END
 _NONE: Final[dict[int, bytes]] = {}
+_header_names: Final[dict[bytes, bytes]] = {}
+"""Names that came in heads of any provider, see `wire/whole_answer.py`."""
 
 
 class Broken(Enum):
@@ -288,6 +292,8 @@ class Connection(asyncio.Protocol):
             return
         self._answer_begun = True
         if self._status == 0:
+            if self._head_bytes == 0 and self._read_whole(data):
+                return
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -297,6 +303,21 @@ class Connection(asyncio.Protocol):
         self._tell(data)
         if self._openings and self._pacer.rest_s:
             self._rest()
+
+    def _read_whole(self, data: bytes) -> bool:
+        """An answer that is all there needs no parser, which then has seen nothing of it."""
+        whole = read_whole(data, _header_names)
+        if whole is None:
+            return False
+        self._headers, body = whole
+        self._status = 200
+        self._head_pending = True
+        if body:
+            self._chunks.append(body)
+        self._answer_whole = True
+        self._may_stay = True
+        self._tell(data)
+        return True
 
     def eof_received(self) -> bool:
         """The server sends no more; the transport closes itself."""
@@ -335,6 +356,8 @@ class Connection(asyncio.Protocol):
             # A server names the same headers in the same order, answer after answer.
             self._header_names = names
             self._header_names_lower = [name.lower() for name in names]
+            for name in names:
+                learn(_header_names, name)
         self._headers = dict(zip(self._header_names_lower, raw.values(), strict=True))
         raw.clear()
         if self._status < 200:

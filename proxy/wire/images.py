@@ -8,6 +8,7 @@ import msgspec
 
 _WORD = b'"image"'
 _LIST = b"["
+_BACKSLASH = ord("\\")
 
 
 class _Block(msgspec.Struct):
@@ -26,7 +27,8 @@ _blocks = msgspec.json.Decoder(list[_Block])
 def first_image(raw: bytes, messages: msgspec.Raw) -> str | None:
     """The path of the first image block in `messages`, as Anthropic writes paths
     (`messages.0.content.1`); `raw` is the whole body. Tool results are looked into."""
-    if _WORD not in raw and (b"\\" not in raw or b"\\u" not in raw):
+    # `find`, and a number for a letter: `in` tries bytes as a number first, and fails at length.
+    if raw.find(_WORD) < 0 and (_BACKSLASH not in raw or raw.find(b"\\u") < 0):
         return None
     try:
         for number, message in enumerate(_messages.decode(messages)):
