@@ -19,7 +19,8 @@ from proxy.catalog.catalog import Catalog
 from proxy.catalog.lists import Limited, Limits, unlimited
 from proxy.catalog.mappings import AliasMaps, MappingStore
 from proxy.catalog.refresh import Shelf
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.model import FAMILIES
 from proxy.domain.people import Actor

@@ -51,7 +51,8 @@ from proxy.catalog.lists import ModelLists
 from proxy.catalog.mappings import AliasMaps
 from proxy.catalog.refresh import Shelf
 from proxy.config.settings import Settings
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault
 from proxy.domain.ids import CountedIds, make_id
 from proxy.gateway.apart import Apart
@@ -245,7 +246,7 @@ class House:
         )
 
     async def _with_mapping(self, caller: Caller) -> Caller:
-        return replace(caller, mapping=await self._maps.get(caller.user_id))
+        return caller.but(mapping=await self._maps.get(caller.user_id))
 
     async def _office_changed(self) -> None:
         # In this process at once; other processes see the version move.

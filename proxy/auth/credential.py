@@ -10,8 +10,6 @@ Both headers may come together, because machines carry leftover vendor keys and 
 
 from typing import Final
 
-import msgspec
-
 from proxy.domain.headers import Headers
 
 AUTHORIZATION: Final = "Authorization"
@@ -19,7 +17,7 @@ X_API_KEY: Final = "X-Api-Key"
 BOTH: Final = "Authorization and X-Api-Key"
 
 
-class Presented(msgspec.Struct, gc=False):
+class Presented:
     """The keys of one request, in the order they count, never empty strings, at most two.
 
     `headers_read` names the headers they came from, for the text of a refusal. Where there are no
@@ -27,11 +25,25 @@ class Presented(msgspec.Struct, gc=False):
     is empty when none was sent.
     """
 
-    keys: tuple[bytes, ...]
-    headers_read: str
-    bearer_allowed: bool = True
-    digests: tuple[bytes, ...] = ()
-    """The gate's note: what the keys are known by. Clients repeat their keys request by request."""
+    __slots__ = ("bearer_allowed", "digests", "headers_read", "keys")
+
+    def __init__(
+        self, keys: tuple[bytes, ...], headers_read: str, bearer_allowed: bool = True
+    ) -> None:
+        self.keys = keys
+        self.headers_read = headers_read
+        self.bearer_allowed = bearer_allowed
+        self.digests: tuple[bytes, ...] = ()
+        """The gate's note: what the keys are known by. Clients repeat their keys request by
+        request."""
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Presented)
+            and self.keys == other.keys
+            and self.headers_read == other.headers_read
+            and self.bearer_allowed == other.bearer_allowed
+        )
 
     def __repr__(self) -> str:
         # A presented key must not reach a log or a traceback, so it is not shown at all.

@@ -7,7 +7,7 @@ anywhere; what was read before that is never served after it.
 from typing import Protocol
 
 from proxy.catalog.cupboard import Cupboard
-from proxy.domain.caller import AliasMapping
+from proxy.domain.alias_mapping import AliasMapping
 from proxy.domain.people import Actor
 
 

@@ -87,7 +87,7 @@ async def _who(settings: Settings, storage: OpenStorage, key: str) -> Caller:
     preferences = Preferences(storage.database)
 
     async def with_mapping(caller: Caller) -> Caller:
-        return msgspec.structs.replace(caller, mapping=await preferences.get(caller.user_id))
+        return caller.but(mapping=await preferences.get(caller.user_id))
 
     gate = Gate(
         Keys(storage.database), storage.hash_secret, keys_cached_max=1, furnish=with_mapping

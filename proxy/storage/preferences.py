@@ -4,7 +4,7 @@ A put replaces the whole mapping; who wants to change one pick reads first. Ever
 version of `preferences`.
 """
 
-from proxy.domain.caller import AliasMapping
+from proxy.domain.alias_mapping import AliasMapping
 from proxy.domain.people import Actor
 from proxy.storage.audit import audited
 from proxy.storage.changes import PREFERENCES, bump

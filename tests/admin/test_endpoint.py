@@ -107,9 +107,7 @@ class Place:
         plain = make_caller("user_a")
         self.callers = {
             "plain": plain,
-            "admin": msgspec.structs.replace(
-                plain, user_id="user_b", permissions=frozenset([MANAGE_USERS])
-            ),
+            "admin": plain.but(user_id="user_b", permissions=frozenset([MANAGE_USERS])),
         }
         self.browse: Browse
 

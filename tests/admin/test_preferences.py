@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient
 from proxy.admin.preferences import BODY_BYTES_MAX, GatewayMapping
 from proxy.catalog.mappings import AliasMaps
 from proxy.catalog.refresh import Shelf
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
 from tests.catalog.shop import (
     GPT,

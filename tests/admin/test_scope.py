@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from proxy.admin.scope import (
     CHANGE_ROLES,
@@ -35,7 +34,7 @@ permissions = st.frozensets(st.sampled_from(sorted(MEANINGS)))
 
 
 def caller(*may: str, role: str = "custom") -> Caller:
-    return replace(make_caller(), permissions=frozenset(may), role=role)
+    return make_caller().but(permissions=frozenset(may), role=role)
 
 
 def role(*may: str, tenant_id: str | None = "tenant_1", slug: str = "one") -> Role:

@@ -33,7 +33,7 @@ class Place:
         self.rules = Rules(DEFAULT_LADDER, False)
 
     def agree(self, who: str, **changes: Any) -> None:
-        self.books.callers[who] = msgspec.structs.replace(self.books.callers[who], **changes)
+        self.books.callers[who] = self.books.callers[who].but(**changes)
 
     async def month(self, key: str = "ada") -> Any:
         return await self.books.get("/v1/usage", key)

@@ -62,8 +62,7 @@ class Ledger:
             tenant = await tenants.create(name, BY)
             for member in members:
                 user = await users.create(f"{member}@example.com", tenant.id, BY)
-                self.callers[member] = msgspec.structs.replace(
-                    make_caller(user.id),
+                self.callers[member] = make_caller(user.id).but(
                     email=user.email,
                     tenant_id=tenant.id,
                     tenant=name,
@@ -93,9 +92,7 @@ class Ledger:
 
     def empower(self, who: str, *permissions: str) -> None:
         """Let somebody do these things, and nothing else."""
-        self.callers[who] = msgspec.structs.replace(
-            self.callers[who], permissions=frozenset(permissions)
-        )
+        self.callers[who] = self.callers[who].but(permissions=frozenset(permissions))
 
     async def admit(self, request: web.Request, bearer_allowed: bool) -> Caller:
         """Keys are names here."""

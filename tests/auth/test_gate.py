@@ -8,7 +8,8 @@ import pytest
 from proxy.auth.credential import Presented, read
 from proxy.auth.gate import Gate
 from proxy.auth.keys import digest
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind, Source
 
 SECRET = b"s" * 32

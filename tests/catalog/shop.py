@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 
 from proxy.catalog.catalog import Catalog
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.model import Deployment, Model, Rates
 from proxy.domain.people import Actor
 

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from proxy.catalog.access import may_use
 from proxy.catalog.catalog import NAMES_REMEMBERED_MAX, Catalog
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.model import FAMILIES
 from tests.catalog.shop import (

@@ -5,7 +5,8 @@ import pytest
 
 from proxy.catalog.catalog import Catalog
 from proxy.catalog.lists import Limited, ModelLists, Page, read_page
-from proxy.domain.caller import AliasMapping, Caller
+from proxy.domain.alias_mapping import AliasMapping
+from proxy.domain.caller import Caller
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.model import Rates
 from tests.catalog.shop import (

@@ -1,7 +1,7 @@
 import asyncio
 
 from proxy.catalog.mappings import AliasMaps, MappingStore
-from proxy.domain.caller import AliasMapping
+from proxy.domain.alias_mapping import AliasMapping
 from tests.catalog.shop import HAIKU_TO_KIMI, Mappings
 
 _: MappingStore = Mappings()

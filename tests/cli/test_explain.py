@@ -11,7 +11,7 @@ import pytest
 from proxy.auth.keys import digest, shown_prefix
 from proxy.cli.explain import run
 from proxy.config.load import load
-from proxy.domain.caller import AliasMapping
+from proxy.domain.alias_mapping import AliasMapping
 from proxy.domain.entry import Entry, Outcome
 from proxy.storage.accounts import Accounts
 from proxy.storage.database import unix_ms

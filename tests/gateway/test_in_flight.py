@@ -1,7 +1,5 @@
 """What is under way is read off the wheel: the oldest, of everybody or of one tenant."""
 
-import msgspec
-
 from proxy.domain.call import Call
 from proxy.domain.caller import Caller
 from proxy.domain.in_flight import ROWS_MAX
@@ -19,7 +17,7 @@ class Carried(Scene):
         super().__init__(now_s=now_s, deployments=2)
         arrival = self.call.arrival
         arrival.request_id = f"req_{number}"
-        caller: Caller = msgspec.structs.replace(CALLER, tenant_id=tenant_id)
+        caller: Caller = CALLER.but(tenant_id=tenant_id)
         self.relay._call = Call(arrival, caller, self.call.model, "haiku", "alias", True)
 
 

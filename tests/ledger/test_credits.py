@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from proxy.domain.entry import Outcome
 from proxy.domain.model import Model, Rates
@@ -118,8 +118,10 @@ def test_the_price_of_two_usages_is_the_sum_of_their_prices(
         one.web_searches + other.web_searches,
     )
     together, first, second = price(both, rates), price(one, rates), price(other, rates)
-    parts = astuple(together)
-    assert parts == tuple(a + b for a, b in zip(astuple(first), astuple(second), strict=True))
+    assert together.credits_in == first.credits_in + second.credits_in
+    assert together.credits_out == first.credits_out + second.credits_out
+    assert together.credits_actions == first.credits_actions + second.credits_actions
+    parts = (together.credits_in, together.credits_out, together.credits_actions)
     assert all(type(part) is int and part >= 0 for part in parts)
 
 

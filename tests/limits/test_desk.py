@@ -333,7 +333,7 @@ async def test_bursts_are_refused_with_their_scope_and_count_tokens_too(
     settings = Limits(key=Burst(streams=2), user=Burst(requests_per_minute=4), tenant=Burst(None))
     desk = make_desk(ledger, clock, MemoryCounters(), settings=settings)
     caller = make_caller()
-    other_key = msgspec.structs.replace(caller, key_id="other")
+    other_key = caller.but(key_id="other")
     first, _ = await enter(desk, caller), await enter(desk, caller)
     fault = await refused(desk, caller)
     assert (fault.reason, dict(fault.headers)) == ("burst_limit", {"x-hatz-limit-scope": "key"})

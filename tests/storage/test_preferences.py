@@ -1,6 +1,6 @@
 """Mappings are kept whole, per user, also while they are off."""
 
-from proxy.domain.caller import AliasMapping
+from proxy.domain.alias_mapping import AliasMapping
 from proxy.domain.people import Actor
 from proxy.storage.accounts import Accounts
 from proxy.storage.audit import Audit
