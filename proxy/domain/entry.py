@@ -81,14 +81,3 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     def credits(self) -> int:
         """What the generation costs altogether, in micro-credits."""
         return self.credits_in + self.credits_out + self.credits_actions
-
-    @property
-    def tokens(self) -> int:
-        """Everything read and written, whatever it cost."""
-        return (
-            self.input_tokens
-            + self.output_tokens
-            + self.cache_write_5m_tokens
-            + self.cache_write_1h_tokens
-            + self.cache_read_tokens
-        )

@@ -784,7 +784,8 @@ class Relay(Listener, Taker, Reader):
             return
         if outcome is CLIENT_GONE and self._committed:
             status = 200
-        entry = self._tab.close(
+        tab = self._tab
+        entry = tab.close(
             outcome,
             usage,
             now_s,
@@ -796,7 +797,7 @@ class Relay(Listener, Taker, Reader):
         )
         if self._call.raw_tokens and outcome is COMPLETED and not estimated:
             means.counting.observe(self._call, usage)
-        self._ticket.settle(entry.credits, entry.tokens)
+        self._ticket.settle(tab.credits, tab.tokens)
         metrics, arrival = means.metrics, self._call.arrival
         metrics.ended.append(entry)
         metrics.splits.append(arrival.split(now_s))

@@ -36,7 +36,7 @@ def book_search(means: Means, call: Call, begun: Arrival) -> None:
         # Too fast by now: it was made all the same, and storage tells the others of it.
         ticket = None
     if ticket is not None:
-        ticket.settle(entry.credits, 0)
+        ticket.settle(tab.credits, 0)
     means.books.record(entry, _nothing_to_do)
 
 

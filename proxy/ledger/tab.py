@@ -32,9 +32,11 @@ class Tab:
         "_first_byte_s",
         "attempts",
         "closed",
+        "credits",
         "event_id",
         "provider",
         "provider_request_id",
+        "tokens",
     )
 
     def __init__(self, event_id: str, call: Call) -> None:
@@ -43,6 +45,9 @@ class Tab:
         self.provider_request_id = ""
         self.attempts = 1
         self.closed = False
+        self.credits = 0
+        self.tokens = 0
+        """What the row comes to, once it is closed: micro-credits, and tokens read and written."""
         self._call = call
         self._first_byte_s: float | None = None
 
@@ -85,6 +90,14 @@ class Tab:
         charge = NOTHING
         if is_charged(outcome, first_byte_ms is not None):
             charge = price(usage, call.model.rates, search_fee_credits)
+        self.credits = charge.total
+        self.tokens = (
+            usage.input_tokens
+            + usage.output_tokens
+            + usage.cache_write_5m_tokens
+            + usage.cache_write_1h_tokens
+            + usage.cache_read_tokens
+        )
         # By position: msgspec looks keywords up one by one, which costs 1 µs.
         return Entry(
             self.event_id,

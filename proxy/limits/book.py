@@ -244,7 +244,7 @@ class Books:
         sums: dict[Book, int] = {}
         books = self._books
         for entry in entries:
-            credits = entry.credits_in + entry.credits_out + entry.credits_actions
+            credits = entry.credits
             if credits:
                 key = self._months.of(entry.started_at).key
                 for book in (

@@ -3,7 +3,9 @@
 import msgspec
 
 
-class _CacheCreation(msgspec.Struct):
+class CacheCreation(msgspec.Struct):
+    """How cache writes divide among the two lifetimes."""
+
     ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
@@ -23,7 +25,7 @@ class ReportedUsage(msgspec.Struct):
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
-    cache_creation: _CacheCreation | None = None
+    cache_creation: CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
     server_tool_use: _ServerToolUse | None = None
 

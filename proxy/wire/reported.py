@@ -7,9 +7,10 @@ Counts merge per field: a value that is null or absent never overwrites one that
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from proxy.domain.usage import Usage
-from proxy.wire.messages import Reply, ReportedUsage
+from proxy.wire.messages import CacheCreation, Reply, ReportedUsage
 from proxy.wire.top_level import with_value
 
 _TOP: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -17,29 +18,34 @@ _TOP: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def merge_usage(report: ReportedUsage, usage: Usage) -> None:
     """Overwrite in `usage` what the report states; leave the rest."""
-    if report.input_tokens is not None:
-        usage.input_tokens = report.input_tokens
-    if report.output_tokens is not None:
-        usage.output_tokens = report.output_tokens
-    if report.cache_read_input_tokens is not None:
-        usage.cache_read_tokens = report.cache_read_input_tokens
-    _merge_cache_writes(report, usage)
-    details = report.output_tokens_details
+    # All fields at once: read one by one, each is looked up by its name.
+    read, written, cache_writes, cache_reads, split, details, tools = astuple(report)
+    if read is not None:
+        usage.input_tokens = read
+    if written is not None:
+        usage.output_tokens = written
+    if cache_reads is not None:
+        usage.cache_read_tokens = cache_reads
+    if split is not None:
+        _merge_split(split, usage)
+    if cache_writes is not None:
+        _merge_cache_writes(cache_writes, usage)
     if details is not None and details.thinking_tokens is not None:
         usage.thinking_tokens = details.thinking_tokens
-    tools = report.server_tool_use
     if tools is not None and tools.web_search_requests is not None:
         usage.web_searches = tools.web_search_requests
 
 
-def _merge_cache_writes(report: ReportedUsage, usage: Usage) -> None:
-    split = report.cache_creation
-    if split is not None and split.ephemeral_1h_input_tokens is not None:
-        usage.cache_write_1h_tokens = split.ephemeral_1h_input_tokens
-    if split is not None and split.ephemeral_5m_input_tokens is not None:
-        usage.cache_write_5m_tokens = split.ephemeral_5m_input_tokens
-    total = report.cache_creation_input_tokens
-    if total is not None and total != usage.cache_write_5m_tokens + usage.cache_write_1h_tokens:
+def _merge_split(split: CacheCreation, usage: Usage) -> None:
+    five_minutes, one_hour = astuple(split)
+    if one_hour is not None:
+        usage.cache_write_1h_tokens = one_hour
+    if five_minutes is not None:
+        usage.cache_write_5m_tokens = five_minutes
+
+
+def _merge_cache_writes(total: int, usage: Usage) -> None:
+    if total != usage.cache_write_5m_tokens + usage.cache_write_1h_tokens:
         # Without a split all of it counts as written for five minutes (translation.md 10).
         usage.cache_write_5m_tokens = max(0, total - usage.cache_write_1h_tokens)
 

@@ -220,7 +220,9 @@ class Story:
             assert scene.ticket.settled == (0, 0)
             return
         row, client = scene.row, scene.client
-        assert scene.ticket.settled == (row.credits, row.tokens)
+        cached = row.cache_write_5m_tokens + row.cache_write_1h_tokens + row.cache_read_tokens
+        tokens = row.input_tokens + row.output_tokens + cached
+        assert scene.ticket.settled == (row.credits, tokens)
         assert row.attempts == sum(1 for pool in scene.pools if pool.leases)
         if client.finals:
             assert row.outcome is not Outcome.CLIENT_GONE
