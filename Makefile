@@ -55,7 +55,7 @@ servers: $(VENV)/.installed-dev  ## install PostgreSQL, Redis, Prometheus, HAPro
 docs: $(VENV)/.installed-dev  ## write docs/settings.md anew, out of the settings
 	$(BIN)/python -m tests.kit.settings_page
 
-compile: $(VENV)/.installed-dev  ## the hot path as machine code: a fifth to a quarter less CPU per request
+compile: $(VENV)/.installed-dev  ## the hot path as machine code: a third less CPU per request; two minutes
 	@$(BIN)/python -m compiled.build
 
 test-compiled: compile  ## the rooms the hot path runs through, tested as machine code

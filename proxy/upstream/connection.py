@@ -30,8 +30,6 @@ _BLANK: Final = b"\n\n"
 _CHUNK_END: Final = b"\r\n"
 _BLANK_AND_CHUNK_END: Final = _BLANK + _CHUNK_END
 _NONE: Final[dict[int, bytes]] = {}
-_header_names: Final[dict[bytes, bytes]] = {}
-"""Names that came in heads of any provider, see `wire/whole_answer.py`."""
 
 
 class Broken(Enum):
@@ -77,8 +75,9 @@ class Tally(Protocol):
 class Connection(asyncio.Protocol):
     """`freed` and `closed` tell the pool: ready for the next exchange, or gone for good.
 
-    `since_s` is the pool's note of when it became free or was left, `born_s` of when it was opened
-    (monotonic seconds).
+    `names_learnt` are the header names its server was seen to use, by all connections of the pool
+    (`wire/whole_answer.py`). `since_s` is the pool's note of when it became free or was left,
+    `born_s` of when it was opened (monotonic seconds).
     """
 
     __slots__ = (
@@ -98,6 +97,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_listener",
         "_may_stay",
+        "_names_learnt",
         "_openings",
         "_openings_now",
         "_pacer",
@@ -123,8 +123,10 @@ class Connection(asyncio.Protocol):
         freed: Callable[["Connection"], None],
         closed: Callable[["Connection"], None],
         pacer: Pacer = STEADY,
+        names_learnt: dict[bytes, bytes] | None = None,
     ) -> None:
         self._pacer = pacer
+        self._names_learnt = {} if names_learnt is None else names_learnt
         self._resting = False
         self._freed = freed
         self._closed = closed
@@ -306,7 +308,7 @@ class Connection(asyncio.Protocol):
 
     def _read_whole(self, data: bytes) -> bool:
         """An answer that is all there needs no parser, which then has seen nothing of it."""
-        whole = read_whole(data, _header_names)
+        whole = read_whole(data, self._names_learnt)
         if whole is None:
             return False
         self._headers, body = whole
@@ -357,7 +359,7 @@ class Connection(asyncio.Protocol):
             self._header_names = names
             self._header_names_lower = [name.lower() for name in names]
             for name in names:
-                learn(_header_names, name)
+                learn(self._names_learnt, name)
         self._headers = dict(zip(self._header_names_lower, raw.values(), strict=True))
         raw.clear()
         if self._status < 200:

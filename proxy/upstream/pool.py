@@ -74,6 +74,7 @@ class Pool:
         self._tls = tls
         self._via = via
         self._pacer = pacer
+        self._header_names: dict[bytes, bytes] = {}
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._connecting = 0
@@ -224,7 +225,7 @@ class Pool:
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
         origin = self.origin
-        connection = Connection(self._freed, self._closed, self._pacer)
+        connection = Connection(self._freed, self._closed, self._pacer, self._header_names)
         if self._via is not None:
             await open_tunnel(self._via, origin, self._tls, connection)
         else:

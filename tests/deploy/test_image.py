@@ -40,8 +40,8 @@ def test_the_image_is_made_of_files_that_are_there_and_not_ignored() -> None:
 
 def test_the_image_installs_the_pinned_versions_and_runs_our_script() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    [install] = [run for run in instructions("RUN") if "pip install" in run]
-    assert "-c constraints.txt" in install
+    install, tools = [run for run in instructions("RUN") if "pip install" in run]
+    assert "-c constraints.txt" in install and "-c constraints.txt" in tools
     assert set(re.findall(r"\[(\w+)\]", install)) <= project["optional-dependencies"].keys()
     [entry] = instructions("ENTRYPOINT")
     assert json.loads(entry)[0] in project["scripts"]
