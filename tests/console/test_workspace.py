@@ -80,6 +80,11 @@ def test_a_choice_that_was_switched_off_is_kept_with_a_notice(visits: Visits, fl
 
 def test_changes_of_a_mapping_wait_for_those_before_them(visits: Visits) -> None:
     page = visits(ADA).go("/workspace/preferences")
+    switch = page.get_by_role("switch", name="Use my mapping")
+    if switch.is_checked():  # as a test before may have left it
+        with page.expect_response("**/v1/preferences/gateway-mapping"):
+            switch.uncheck()
+        expect(switch).not_to_be_checked()
     held: list[tuple[Route, APIResponse]] = []
 
     def hold(route: Route) -> None:
@@ -89,7 +94,7 @@ def test_changes_of_a_mapping_wait_for_those_before_them(visits: Visits) -> None
             route.continue_()
 
     page.route("**/v1/preferences/gateway-mapping", hold)
-    page.get_by_role("switch", name="Use my mapping").click()
+    switch.click()
     page.get_by_label("sonnet", exact=True).select_option(KIMI)
     page.get_by_label("sonnet", exact=True).select_option(HAIKU)
     page.wait_for_timeout(300)
