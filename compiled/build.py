@@ -47,7 +47,7 @@ def main() -> int:
         print(f"Not compiled, because {lacking} is missing: the gateway runs as plain Python.")
         return 0
     modules = listed()
-    print(f"Compiling {len(modules)} modules with mypyc, about three minutes …", flush=True)
+    print(f"Compiling {len(modules)} modules with mypyc, about two minutes …", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=_place()) as work:
         made = _compile(modules, Path(work))

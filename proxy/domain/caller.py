@@ -95,24 +95,7 @@ class Caller:
 
     def facts(self) -> tuple[object, ...]:
         """All there is to a caller, in the order of `__init__`."""
-        return (
-            self.key_id,
-            self.user_id,
-            self.email,
-            self.tenant_id,
-            self.tenant,
-            self.role,
-            self.permissions,
-            self.disabled_models,
-            self.mapping,
-            self.active,
-            self.expires_at,
-            self.role_id,
-            self.allowed_models,
-            self.role_credits,
-            self.web_search,
-            self.terms,
-        )
+        return tuple([getattr(self, name) for name in _FACTS])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Caller) and self.facts() == other.facts()

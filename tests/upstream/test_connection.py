@@ -71,6 +71,24 @@ async def test_bodies_are_read_however_they_are_framed(framing: str) -> None:
         assert line.upstream.accepted == 1
 
 
+async def test_answers_with_and_without_the_parser_are_told_alike_in_any_order() -> None:
+    """llhttp is not shown an answer that is whole in one read, and must be in step with the next."""
+    whole = answer(b"one two", "X-One: 1", "Request-Id: r")
+    at_once, dribbled, in_chunks = [whole], [Dribble(whole)], [chunked(b"one two")]
+    order = (at_once, at_once, dribbled, at_once, in_chunks, at_once, at_once, dribbled)
+    async with line_to(*order) as line:
+        told = []
+        for script in order:
+            ear = line.ask()
+            await ear.over()
+            assert (ear.status, ear.body, ear.heard) == (200, b"one two", ["head", "body", "end"])
+            if script is not in_chunks:
+                told.append(ear.headers)
+        assert all(headers == told[0] for headers in told)
+        assert told[0][b"x-one"] == b"1"
+        assert (line.freed, line.upstream.accepted) == (len(order), 1)
+
+
 async def test_a_body_may_end_with_the_connection() -> None:
     async with line_to([until_eof(b"till the end"), CLOSE]) as line:
         ear = line.ask()
