@@ -72,7 +72,7 @@ async def test_bodies_are_read_however_they_are_framed(framing: str) -> None:
 
 
 async def test_answers_with_and_without_the_parser_are_told_alike_in_any_order() -> None:
-    """llhttp is not shown an answer that is whole in one read, and must be in step with the next."""
+    """An answer whole in one read is not shown to llhttp, which must be in step with the next."""
     whole = answer(b"one two", "X-One: 1", "Request-Id: r")
     at_once, dribbled, in_chunks = [whole], [Dribble(whole)], [chunked(b"one two")]
     order = (at_once, at_once, dribbled, at_once, in_chunks, at_once, at_once, dribbled)
