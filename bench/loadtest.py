@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from bench import nginx, report, shapes
+from bench.ports import free_port
 from bench.scenarios import GATEWAY, LOADTEST_SCORES, NGINX, TARGETS
 from bench.score import KEY_VARIABLE, PATH_VARIABLE, PREFIX_VARIABLE
-from bench.stage import CannotStart, Part, Stage, Target, free_port
+from bench.stage import CannotStart, Part, Stage, Target
 
 SECONDS = 20
 USERS = 20

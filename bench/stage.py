@@ -26,6 +26,7 @@ from bench import load, nginx, proctree
 from bench.fast_upstream import HANDSHAKES_PATH, Handshakes
 from bench.load import Outcome, Plan
 from bench.peers.recipe import Recipe, filled
+from bench.ports import free_port
 from bench.scenarios import ANTHROPIC, BEDROCK, CHAT, DIRECT, GATEWAY, NAIVE, NGINX, Scenario
 from bench.score import KEY_VARIABLE, Score
 
@@ -63,14 +64,6 @@ def cpus() -> tuple[int, int, int]:
     """CPU of the target, of the upstream, of the load."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[1 % len(allowed)], allowed[2] if len(allowed) > 2 else allowed[-1]
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _ready(port: int, path: str) -> bool:

@@ -9,6 +9,7 @@ from proxy.domain.caller import Caller
 from proxy.domain.entry import Entry
 from proxy.domain.model import Model
 from proxy.domain.refusal import Refusal
+from proxy.domain.tally import Tally
 from proxy.gateway.counting import Counting
 from proxy.gateway.drain import Drains
 from proxy.gateway.wheel import Wheel
@@ -16,7 +17,7 @@ from proxy.ledger.credits import SEARCH_FEE_CREDITS
 from proxy.observe.metrics import Metrics
 from proxy.providers.provider import Provider
 from proxy.upstream.choice import Standing
-from proxy.upstream.connection import Listener, Tally
+from proxy.upstream.connection import Listener
 from proxy.upstream.pool import Taker
 from proxy.upstream.retry import RetryBudget
 from proxy.wire.body import Body

@@ -326,9 +326,10 @@ class Relay(Listener, Taker, Reader):
         if self._at is STREAMING:
             pipe = self._pipe
             assert pipe is not None
-            counted = pipe.passed_events
+            tally = pipe.tally
+            counted = tally.passed_events
             out = pipe.feed(data)
-            self._reads += 1 + counted - pipe.passed_events
+            self._reads += 1 + counted - tally.passed_events
             if pipe.at is OPEN:
                 if out:
                     self._spoke = True
@@ -411,7 +412,7 @@ class Relay(Listener, Taker, Reader):
         if rewriter is not None:
             self._connection.forward_rewritten(write, rewriter, binary=pipe.is_binary)
         elif pipe.passes_frames:
-            self._connection.forward(write, PLAIN, pipe)
+            self._connection.forward(write, PLAIN, pipe.tally)
 
     def _held_over(self, last: bytes) -> None:
         """The answer is over before a stream began: with a refusal, or with a whole message."""
@@ -434,7 +435,7 @@ class Relay(Listener, Taker, Reader):
         self._spoke = True
         self._heard_s = self._spoke_s = self._means.wheel.now_s
         if self._pipe is not None:
-            self._reads = -self._pipe.passed_events
+            self._reads = -self._pipe.tally.passed_events
         self._note_first_byte()
         self._answers()
         if self._call.session:
@@ -643,9 +644,9 @@ class Relay(Listener, Taker, Reader):
         """About once a second: deadlines and pings."""
         patience = self._means.patience
         pipe = self._pipe
-        if pipe is not None and pipe.passed_events != self._seen_events:
+        if pipe is not None and pipe.tally.passed_events != self._seen_events:
             # Forwarded events pass us by.
-            self._seen_events = pipe.passed_events
+            self._seen_events = pipe.tally.passed_events
             self._heard = self._spoke = True
         if self._heard:
             self._heard = False
@@ -821,7 +822,7 @@ class Relay(Listener, Taker, Reader):
         self._end_silence_out(tick_s)
         streams.silence_in.fresh.append(self._silence_in_s)
         streams.silence_out.fresh.append(self._silence_out_s)
-        reads = self._reads + pipe.passed_events
+        reads = self._reads + pipe.tally.passed_events
         if reads > 0:
             streams.gap_in.fresh.append((now_s - began_s) / reads)
         if reads > self._swallowed:

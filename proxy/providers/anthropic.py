@@ -16,7 +16,7 @@ from proxy.providers.credential import Credential
 from proxy.providers.provider import Provider
 from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.artefacts import bears_artefacts, without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body

@@ -16,9 +16,9 @@ from proxy.providers.anthropic_request import RequestWriter, forwarded_lines
 from proxy.providers.compat_lessons import CompatLessons, without_betas, without_fields
 from proxy.providers.openai_chat.faults import chat_fault
 from proxy.stream.broken import broken
-from proxy.stream.pipe import WholeReply
 from proxy.stream.repair import RepairedMessages
 from proxy.stream.repaired_reply import repaired_reply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 from proxy.wire.messages import read_count

@@ -10,7 +10,8 @@ from typing import Protocol
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault
 from proxy.providers.credential import Credential
-from proxy.stream.pipe import Pipe, WholeReply
+from proxy.stream.pipe import Pipe
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 

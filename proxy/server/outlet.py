@@ -23,6 +23,7 @@ from proxy.server.refusal import (
     refusal_headers,
     refusal_reason,
 )
+from proxy.wire.chunk import chunk
 from proxy.wire.http import status_line
 
 FAILED_REST_S: Final = 2.0
@@ -135,7 +136,7 @@ class LaneOutlet(Outlet):
         if writer is None:
             return
         if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = chunk(data)
         if self._head:
             data = self._head + data
             self._head = b""

@@ -4,7 +4,7 @@ import msgspec
 
 from proxy.domain.call import Call
 from proxy.stream.passed_reply import passed_reply
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.bedrock_chunk import UNREADABLE, read_fields
 from proxy.wire.bedrock_extras import PREFIX, part, refused
 

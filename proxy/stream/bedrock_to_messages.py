@@ -11,7 +11,7 @@ own fill in.
 from binascii import Error as NoBase64
 from binascii import a2b_base64
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 import msgspec
 
@@ -40,11 +40,9 @@ _STOP_TYPE: Final = b'"message_stop"'
 
 
 class BedrockMessages(Passthrough):
-    """One streamed reply; implements `stream/pipe.Pipe`."""
+    """One streamed reply."""
 
     __slots__ = ("_call", "_chunk_headers", "_delta", "_frames", "_guarded", "_intervened")
-
-    is_binary: ClassVar[bool] = True
 
     def __init__(self, call: Call, event_bytes_max: int, *, guarded: bool = False) -> None:
         """`guarded`: a guardrail looks on, and may say so in any event."""
@@ -60,6 +58,11 @@ class BedrockMessages(Passthrough):
         """The last `message_delta`, held until it is known whether its usage is whole."""
         self._guarded = guarded
         self._intervened = False
+
+    @property
+    def is_binary(self) -> bool:
+        """Frames end in a checksum."""
+        return True
 
     @property
     def passes_frames(self) -> bool:
@@ -127,8 +130,9 @@ class BedrockMessages(Passthrough):
             return None
         if self._guarded and PREFIX in event:
             return None
-        self.passed_events += 1
-        self.passed_bytes += len(_DELTA_OPENING) + len(event) + 2
+        tally = self.tally
+        tally.passed_events += 1
+        tally.passed_bytes += len(_DELTA_OPENING) + len(event) + 2
         return b"%b%b\n\n" % (_DELTA_OPENING, event)
 
     def _hear(self, frame: Frame) -> bytes:

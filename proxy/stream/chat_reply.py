@@ -12,7 +12,7 @@ from proxy.stream.broken import broken
 from proxy.stream.chat_turn import ChatTurn
 from proxy.stream.finish import Finish
 from proxy.stream.message_document import MessageDocument
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.chat import read_chunk
 from proxy.wire.seal import ThinkingSeal
 from proxy.wire.sse import BOM

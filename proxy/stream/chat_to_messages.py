@@ -7,16 +7,18 @@ Cut anywhere, the same bytes come out. A stream that was cut off ends in an erro
 message: half a call that looks whole is run by an agent (D4).
 """
 
+from collections.abc import Callable
+from typing import Final
+
 from proxy.domain.call import Call
 from proxy.domain.dialect import Dialect
 from proxy.domain.fault import Fault, Kind, Source
-from proxy.domain.usage import Usage
 from proxy.stream.broken import broken, cut_off
 from proxy.stream.chat_turn import ChatTurn
 from proxy.stream.finish import Finish
 from proxy.stream.message_events import MessageEvents
 from proxy.stream.message_writer import TEXT, THINKING
-from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
+from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, Pipe
 from proxy.stream.plain_delta import PlainDelta, learn, said_alone, text_of, text_of_quoted
 from proxy.wire.chat import Chunk, read_chunk
 from proxy.wire.chat_fault import read_chat_error
@@ -25,19 +27,19 @@ from proxy.wire.fault_body import error_event
 from proxy.wire.seal import ThinkingSeal
 from proxy.wire.sse import EventReader, Named
 
-JOINED_BYTES_MAX = 65_536
+JOINED_BYTES_MAX: Final = 65_536
 """What was held of an event is joined with a read for the short way only up to this size."""
-MANY_BYTES = 1024
+MANY_BYTES: Final = 1024
 """From here on a read is likely to hold several events."""
-DETOURS_MAX = 6
+DETOURS_MAX: Final = 6
 """So many events of a read are looked at alone."""
-LESSONS_MAX = 8
+LESSONS_MAX: Final = 8
 """Shapes that are learned in vain before learning is given up: some providers vary every chunk."""
-_DONE = b"[DONE]"
-_AFTER_QUOTE = DELTA_CLOSE[1:]
+_DONE: Final = b"[DONE]"
+_AFTER_QUOTE: Final = DELTA_CLOSE[1:]
 
 
-class ChatToMessages:
+class ChatToMessages(Pipe):
     """One streamed reply. `feed` gives what may go on now; after an end it gives nothing more."""
 
     __slots__ = (
@@ -45,6 +47,8 @@ class ChatToMessages:
         "_call",
         "_dialect",
         "_done",
+        "_has_said_all",
+        "_is_cut_short",
         "_lessons",
         "_plain",
         "_plain_opening",
@@ -52,30 +56,14 @@ class ChatToMessages:
         "_said",
         "_sink",
         "_turn",
-        "at",
-        "cut_short",
-        "fault",
-        "passed_bytes",
-        "passed_events",
-        "said_all",
-        "stop_reason",
-        "usage",
     )
-
-    passes_frames = False
-    is_binary = False
 
     def __init__(
         self, call: Call, dialect: Dialect, seal: ThinkingSeal, event_bytes_max: int
     ) -> None:
-        self.at: At = BEGIN
-        self.usage = Usage()
-        self.stop_reason = ""
-        self.fault: Fault | None = None
-        self.passed_bytes = 0
-        self.passed_events = 0
-        self.said_all = False
-        self.cut_short = False
+        super().__init__()
+        self._has_said_all = False
+        self._is_cut_short = False
         self._call = call
         self._dialect = dialect
         self._bytes_max = event_bytes_max
@@ -98,11 +86,26 @@ class ChatToMessages:
         """Bytes kept back, and of the thinking that is to be signed."""
         return len(self._reader.held) + self._turn.held_bytes
 
+    @property
+    def said_all(self) -> bool:
+        """Has the model said why it stopped?"""
+        return self._has_said_all
+
+    @property
+    def cut_short(self) -> bool:
+        """Was a stop sequence met that the provider does not know of?"""
+        return self._is_cut_short
+
+    @property
+    def rewriter(self) -> Callable[[bytes], bytes | None] | None:
+        """The short way for one event of the known shape, which most reads are."""
+        return self._rewritten
+
     def feed(self, chunk: bytes) -> bytes:
         """What may go on, given the next bytes of the provider."""
         if self.at is not OPEN and self.at is not BEGIN:
             return b""
-        out = self.rewriter(chunk)
+        out = self._rewritten(chunk)
         if out is not None:
             return out
         held = self._reader.held
@@ -116,7 +119,7 @@ class ChatToMessages:
             held.clear()
         return self._feed_fast(chunk)
 
-    def rewriter(self, chunk: bytes) -> bytes | None:
+    def _rewritten(self, chunk: bytes) -> bytes | None:
         """The delta for exactly one event of the known shape, which most reads are; else None."""
         plain = self._plain
         if plain is None or self._reader.held or len(chunk) > self._bytes_max:
@@ -126,7 +129,7 @@ class ChatToMessages:
         if text is None or (plain.is_thinking and not self._keep_thought(quoted[1:-1])):
             return None
         self._said.add(text)
-        self.passed_events += 1
+        self.tally.passed_events += 1
         return self._plain_opening + quoted[1:] + _AFTER_QUOTE
 
     def open(self) -> bytes:
@@ -178,15 +181,16 @@ class ChatToMessages:
             for data in reader.feed(read):
                 chunk = self._take(data)
                 if turn.finish is None and turn.words.matched:
-                    self.cut_short = True
-                if self._done or self.cut_short:
+                    self._is_cut_short = True
+                if self._done or self._is_cut_short:
                     self._end()
                     return self._taken()
             if reader.is_too_large:
                 raise _too_large(self._bytes_max)
         except Fault as fault:
             return self._taken() + self.fail(fault)
-        if self._lessons and chunk is not None and not self.said_all and isinstance(data, bytes):
+        may_learn = self._lessons and not self._has_said_all
+        if may_learn and chunk is not None and isinstance(data, bytes):
             self._learn(chunk, data)
         return self._taken()
 
@@ -213,7 +217,7 @@ class ChatToMessages:
             return None
         turn = self._turn
         turn.take(chunk, data)
-        self.said_all = turn.finish is not None
+        self._has_said_all = turn.finish is not None
         if turn.may_hold and turn.held_bytes > self._bytes_max:
             raise _too_large(self._bytes_max)
         return chunk
@@ -243,11 +247,11 @@ class ChatToMessages:
     def _end(self) -> None:
         """`[DONE]`, or nothing more comes, or a stop sequence was met. Raises Fault."""
         turn = self._turn
-        if turn.finish is None and not self.cut_short:
+        if turn.finish is None and not self._is_cut_short:
             if not self._done or not turn.is_mere_text:
                 raise cut_off()
             turn.conclude(Finish.DONE)
-        if self._dialect.done_required and not self._done and not self.cut_short:
+        if self._dialect.done_required and not self._done and not self._is_cut_short:
             raise cut_off()
         turn.end()
         self.stop_reason = turn.stop_reason
@@ -256,7 +260,7 @@ class ChatToMessages:
 
     def _over(self) -> None:
         """Let go of all that is not needed any more."""
-        self.said_all = False
+        self._has_said_all = False
         self._plain = None
         self._reader.held.clear()
         self._turn.let_go()

@@ -5,6 +5,8 @@ those: `chat_to_messages.py` decides what they mean. Owns what is Amazon's: fram
 between them. Usage comes behind the reason to stop, so the end is told with it (trap 45).
 """
 
+from typing import Final
+
 import msgspec
 
 from proxy.domain.call import Call
@@ -17,11 +19,11 @@ from proxy.wire.converse import ConverseEvents
 from proxy.wire.eventstream import Frame, FrameReader
 from proxy.wire.seal import ThinkingSeal
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ConverseMessages(ChatToMessages):
-    """One streamed reply; implements `stream/pipe.Pipe`."""
+    """One streamed reply."""
 
     __slots__ = ("_events", "_frames")
 

@@ -5,7 +5,7 @@ import msgspec
 from proxy.domain.call import COUNT, Call
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.domain.usage import Usage
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.messages import read_count, read_reply
 from proxy.wire.reported import merge_usage, with_reply_model
 

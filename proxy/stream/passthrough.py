@@ -10,15 +10,14 @@ Cost per read: a handful of C-level searches. They are safe because JSON holds n
 """
 
 import re
-from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 import msgspec
 
 from proxy.domain.fault import Fault, Kind, Source
-from proxy.domain.usage import Usage
 from proxy.stream.broken import cut_off, unreadable
-from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
+from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, Pipe
+from proxy.wire.events import LF
 from proxy.wire.fault_body import error_event, read_error_body
 from proxy.wire.messages import read_delta, read_start
 from proxy.wire.reported import merge_usage
@@ -31,36 +30,21 @@ TEXT_BYTES_PER_TOKEN: Final = 4
 output of a stream that was left before its usage was reported."""
 
 
-class Passthrough:
+class Passthrough(Pipe):
     """One streamed reply. `feed` gives what may go on now; after an end it gives nothing more."""
 
     __slots__ = (
         "_blank",
         "_event_bytes_max",
         "_held",
+        "_is_estimated",
         "_name",
         "_request_id",
-        "at",
-        "fault",
-        "passed_bytes",
-        "passed_events",
-        "stop_reason",
-        "usage",
-        "usage_estimated",
     )
 
-    said_all = False
-    is_binary: ClassVar[bool] = False
-    cut_short = False
-
     def __init__(self, name: bytes, request_id: str, event_bytes_max: int) -> None:
-        self.at: At = BEGIN
-        self.usage = Usage()
-        self.usage_estimated = False
-        self.stop_reason = ""
-        self.fault: Fault | None = None
-        self.passed_bytes = 0
-        self.passed_events = 0
+        super().__init__()
+        self._is_estimated = False
         self._name = name
         self._request_id = request_id
         self._event_bytes_max = event_bytes_max
@@ -71,14 +55,16 @@ class Passthrough:
         """What may go on, given the next bytes of the provider."""
         if self.at is OPEN:
             size = len(chunk)
+            tally = self.tally
             if (
                 chunk.startswith(PLAIN)
-                and chunk.find(self._blank) + len(self._blank) == size
+                and chunk.endswith(self._blank)
+                and LF not in chunk[len(PLAIN) : -len(self._blank)]
                 and not self._held
             ):
                 # Exactly one event, and one that is never read: what most reads are.
-                self.passed_bytes += size
-                self.passed_events += 1
+                tally.passed_bytes += size
+                tally.passed_events += 1
                 return chunk
             if self._held:
                 # The border is looked for in the new bytes alone: a large event costs no more.
@@ -94,8 +80,8 @@ class Passthrough:
             if cut != len(chunk):
                 rest = chunk[cut:]
                 chunk = chunk[:cut]
-            self.passed_bytes += cut
-            self.passed_events += chunk.count(self._blank)
+            tally.passed_bytes += cut
+            tally.passed_events += chunk.count(self._blank)
             if chunk.find(b"message_") >= 0 or chunk.find(b"error") >= 0:
                 chunk = self._read_marked(chunk)
             if rest and self.at is OPEN:
@@ -126,16 +112,17 @@ class Passthrough:
     def estimate_usage(self) -> None:
         """The stream was left early: let the output count at least for what went by."""
         if self.at is OPEN or self.at is FAILED:
-            text_bytes = self.passed_bytes - self.passed_events * DELTA_FRAME_BYTES
-            estimate = max(self.passed_events, text_bytes // TEXT_BYTES_PER_TOKEN)
+            tally = self.tally
+            text_bytes = tally.passed_bytes - tally.passed_events * DELTA_FRAME_BYTES
+            estimate = max(tally.passed_events, text_bytes // TEXT_BYTES_PER_TOKEN)
             if estimate > self.usage.output_tokens:
                 self.usage.output_tokens = estimate
-                self.usage_estimated = True
+                self._is_estimated = True
 
     @property
-    def rewriter(self) -> Callable[[bytes], bytes | None] | None:
-        """None: what comes is what goes on."""
-        return None
+    def usage_estimated(self) -> bool:
+        """Is `usage` ours in part?"""
+        return self._is_estimated
 
     @property
     def passes_frames(self) -> bool:

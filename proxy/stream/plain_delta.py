@@ -7,13 +7,16 @@ each shape, by reading a probe through the ordinary decoder, and again by a law 
 compares the two ways.
 """
 
+from typing import Final
+
 import msgspec
 
 from proxy.wire.chat import Chunk, read_chunk
+from proxy.wire.events import LF
 
-_TEXT = msgspec.json.Decoder(str)
-_PROBE = "probe"
-_FIELDS = {
+_decode_text: Final = msgspec.json.Decoder(str).decode
+_PROBE: Final = "probe"
+_FIELDS: Final = {
     False: (b'"content":"', b'"content": "'),
     True: (
         b'"reasoning_content":"',
@@ -40,10 +43,12 @@ class PlainDelta:
         self._end = 1 - len(behind)
 
     def quoted(self, read: bytes) -> bytes:
-        """The words of the one event that `read` is, in their quotes; empty when it is another.
-        Are they several, what is given is no JSON string."""
+        """The words of the one event that `read` is, in their quotes; empty when it is another, or
+        several."""
         if read.startswith(self.before) and read.endswith(self.behind):
-            return read[self._begin : self._end]
+            words = read[self._begin : self._end]
+            if LF not in words:
+                return words
         return b""
 
     def parts(self, read: bytes) -> tuple[list[bytes], int]:
@@ -87,7 +92,7 @@ def text_of_quoted(quoted: bytes) -> str | None:
     if b"\\" in quoted and (b"\\u" in quoted or b"\\/" in quoted):
         return None
     try:
-        return _TEXT.decode(quoted) or None
+        return _decode_text(quoted) or None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -7,14 +7,14 @@ and else the stream was cut (D4). The order of what goes out is `repaired_writer
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from proxy.domain.call import Call
 from proxy.domain.fault import Fault
-from proxy.domain.usage import Usage
 from proxy.stream.broken import cut_off, unreadable
-from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, At
+from proxy.stream.pipe import BEGIN, FAILED, OPEN, REFUSED, WHOLE, Pipe
 from proxy.stream.repaired_parts import (
     ABSENT,
     BYTES_PER_TOKEN,
@@ -51,46 +51,31 @@ from proxy.wire.fault_body import error_event
 from proxy.wire.seal import ThinkingSeal
 from proxy.wire.sse import EventReader, Named
 
-_DONE = b"[DONE]"
-_INDEX_BYTES_MAX = 20
-_TEXT_STATES = frozenset((DUE, TEXT))
-_THINKING_STATES = frozenset((THINKING,))
+_DONE: Final = b"[DONE]"
+_INDEX_BYTES_MAX: Final = 20
+_TEXT_STATES: Final = frozenset((DUE, TEXT))
+_THINKING_STATES: Final = frozenset((THINKING,))
 
 
-class RepairedMessages:
-    """One streamed reply; implements `stream/pipe.Pipe`."""
+class RepairedMessages(Pipe):
+    """One streamed reply."""
 
     __slots__ = (
         "_call",
+        "_is_estimated",
         "_reader",
         "_stop",
         "_their_index",
         "_torn",
         "_unstopped",
         "_writer",
-        "at",
-        "fault",
-        "passed_bytes",
-        "passed_events",
-        "stop_reason",
-        "usage",
-        "usage_estimated",
     )
 
-    cut_short = False
-    is_binary = False
-    passes_frames = False
-    rewriter = None
-
     def __init__(self, call: Call, seal: ThinkingSeal, event_bytes_max: int) -> None:
+        super().__init__()
         self._writer = RepairedWriter(call, seal)
-        self.at: At = BEGIN
-        self.usage: Usage = self._writer.counts.usage
-        self.usage_estimated = False
-        self.stop_reason = ""
-        self.fault: Fault | None = None
-        self.passed_bytes = 0
-        self.passed_events = 0
+        self.usage = self._writer.counts.usage
+        self._is_estimated = False
         self._call = call
         self._reader = EventReader(event_bytes_max)
         self._torn = TornText()
@@ -147,10 +132,15 @@ class RepairedMessages:
         estimate = self._writer.text_bytes // BYTES_PER_TOKEN
         if estimate > usage.output_tokens:
             usage.output_tokens = estimate
-            self.usage_estimated = True
+            self._is_estimated = True
         if not (usage.input_tokens or usage.cache_read_tokens):
             usage.input_tokens = self._call.input_tokens
-            self.usage_estimated = True
+            self._is_estimated = True
+
+    @property
+    def usage_estimated(self) -> bool:
+        """Is `usage` ours, in part or whole?"""
+        return self._is_estimated
 
     @property
     def said_all(self) -> bool:
@@ -351,7 +341,7 @@ class RepairedMessages:
 
     def _end(self) -> None:
         self.stop_reason = self._writer.end(self.stop_reason, self._stop)
-        self.usage_estimated = self._writer.counts.estimated
+        self._is_estimated = self._writer.counts.estimated
         self.at = WHOLE
 
     def _give_up(self, what: str) -> None:

@@ -7,7 +7,6 @@ import msgspec
 
 from proxy.domain.call import Call
 from proxy.stream.broken import broken
-from proxy.stream.pipe import WholeReply
 from proxy.stream.repaired_parts import (
     ABSENT,
     CALLS,
@@ -27,6 +26,7 @@ from proxy.stream.repaired_parts import (
 from proxy.stream.repaired_writer import FAMILY
 from proxy.stream.thinking_signer import ThinkingSigner
 from proxy.stream.tool_ids import made_id
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.chat_fault import read_chat_error
 from proxy.wire.seal import ThinkingSeal
 

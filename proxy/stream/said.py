@@ -1,8 +1,10 @@
 """How much a model has said, for the case that its provider never tells (translation.md 2.4)."""
 
+from typing import Final
+
 from proxy.wire.token_estimate import estimate_text
 
-SAMPLE_CHARS = 4096
+SAMPLE_CHARS: Final = 4096
 """So much of the beginning is kept: all of it could be more than the stream may hold."""
 
 

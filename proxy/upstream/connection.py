@@ -15,8 +15,11 @@ from typing import Final, Protocol, cast
 
 import httptools
 
+from proxy.domain.tally import Tally
 from proxy.sockets.direct import DirectWriter
 from proxy.upstream.pacer import STEADY, Pacer
+from proxy.wire.chunk import chunk
+from proxy.wire.events import LF
 from proxy.wire.http import Piece
 from proxy.wire.whole_answer import learn, read_whole
 
@@ -63,13 +66,6 @@ class Listener(Protocol):
     def answer_broken(self, why: Broken) -> None:
         """No whole answer will come. Nothing is called afterwards."""
         ...
-
-
-class Tally(Protocol):
-    """Counts what was forwarded."""
-
-    passed_bytes: int
-    passed_events: int
 
 
 class Connection(asyncio.Protocol):
@@ -179,8 +175,8 @@ class Connection(asyncio.Protocol):
         self._writer.write_all(request)
 
     def forward(self, write: Callable[[bytes], object], plain: bytes, tally: Tally) -> None:
-        """From now on a read that is exactly one chunk, whose data begins with `plain` and holds
-        one blank line, at its end, goes to `write` as it is, frame and all, and is counted."""
+        """From now on a read that is exactly one chunk, whose data is the line `plain`,
+        another, and a blank one, goes to `write` as it is, frame and all, and is counted."""
         self._forward = write
         self._rewrite = None
         self._openings = _frame_openings(plain)
@@ -277,11 +273,11 @@ class Connection(asyncio.Protocol):
             if rewrite is not None:
                 out = rewrite(data[len(opening) : -len(_CHUNK_END)])
                 if out is not None:
-                    self._forward(b"%x\r\n%b\r\n" % (len(out), out))
+                    self._forward(chunk(out))
                     if self._pacer.rest_s:
                         self._rest()
                     return
-            elif data.find(_BLANK) == len(data) - len(_BLANK_AND_CHUNK_END):
+            elif LF not in data[len(opening) : -len(_BLANK_AND_CHUNK_END)]:
                 tally = self._tally
                 tally.passed_bytes += len(data)
                 tally.passed_events += 1

@@ -4,10 +4,14 @@ A delta is a constant opening, the text as it stands inside a JSON string, and a
 order is kept here: that is `stream/message_writer.py`'s.
 """
 
+from typing import Final
+
 import msgspec
 
 from proxy.domain.usage import Usage
 
+LF: Final = 10
+"""What ends a line, and stands in no JSON string. A number: what C looks for at its quickest."""
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 DELTA_CLOSE = b'"}}\n\n'

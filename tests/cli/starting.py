@@ -1,7 +1,6 @@
 """Our commands as an operator starts them: processes of their own, in a folder of their own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -138,11 +137,3 @@ def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) ->
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.ports import free_port
 from proxy.cli import demo
-from tests.cli.starting import environment, finished, free_port, started
+from tests.cli.starting import environment, finished, started
 
 REAL_KEY = "sk-hunter2-hunter2-hunter2"
 

@@ -17,13 +17,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.ports import free_port
 from proxy.cli import doctor, key, migrate, premises
 from proxy.cli.finding import Finding, Level, fail
 from proxy.config.settings import Settings, Storage
 from proxy.domain.entry import Entry, Outcome
 from proxy.ledger.segment import SUFFIX
 from proxy.storage.opening import open_storage
-from tests.kit.mail_server import PASSWORD, Mailbox, free_port, mailbox
+from tests.kit.mail_server import PASSWORD, Mailbox, mailbox
 from tests.kit.servers import Postgres, Redis
 
 KEY = "sk-hunter2-hunter2-hunter2"
@@ -177,7 +178,7 @@ deployments = [ { provider = "main", model = "claude-haiku-5-5" } ]
 def test_for_people_each_finding_is_one_line_and_the_count_goes_to_standard_error(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (place / "gateway.toml").write_text(CONFIG.format(address=f"http://127.0.0.1:{closed_port()}"))
+    (place / "gateway.toml").write_text(CONFIG.format(address=f"http://127.0.0.1:{free_port()}"))
     assert doctor.run(["--config", "gateway.toml"]) == 1
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -272,7 +273,7 @@ def test_the_search_service_is_asked_for_its_account(
 def test_a_search_service_that_is_not_there_is_a_failure(
     examine: Doctor, provider: Provider
 ) -> None:
-    nowhere = SEARCH.format(address=f"http://127.0.0.1:{closed_port()}")
+    nowhere = SEARCH.format(address=f"http://127.0.0.1:{free_port()}")
     status, found = examine(CONFIG.format(address=provider.address) + nowhere)
     assert status == 1
     [missed] = of(found, "web search")
@@ -541,15 +542,8 @@ def test_a_journal_that_is_full_fails(examine: Doctor, provider: Provider, place
 # ---------------------------------------------------------------- port and files
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_a_free_port_is_free(examine: Doctor, provider: Provider) -> None:
-    port = closed_port()
+    port = free_port()
     status, found = examine(
         CONFIG.format(address=provider.address).replace("port = 0", f"port = {port}")
     )
@@ -677,7 +671,7 @@ def test_a_clock_that_is_wrong_is_a_warning(
 
 
 def test_a_port_where_nobody_listens_fails(examine: Doctor) -> None:
-    status, found = examine(CONFIG.format(address=f"http://127.0.0.1:{closed_port()}"))
+    status, found = examine(CONFIG.format(address=f"http://127.0.0.1:{free_port()}"))
     assert status == 1
     [refused] = of(found, "provider main")
     assert "no connection (connection refused)" in refused.seen

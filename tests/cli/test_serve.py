@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.ports import free_port
 from proxy.cli import serve
-from tests.cli.starting import CONFIG, MODEL, environment, finished, free_port, started
+from tests.cli.starting import CONFIG, MODEL, environment, finished, started
 
 READY_S_MAX = 1.5
 FIRST = MODEL.format(id="anthropic.claude-haiku-5-5")

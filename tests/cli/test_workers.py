@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.cli.starting import CONFIG, MODEL, Started, finished, free_port, started
+from bench.ports import free_port
+from tests.cli.starting import CONFIG, MODEL, Started, finished, started
 
 # The parent forks, so it runs in a process of its own and not in the one that tests.
 PROGRAM = """

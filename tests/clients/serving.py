@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.kit.google_issuer import google_issuer
 from tests.kit.vertex_cloud import VertexCloud, cloud_in_a_thread, plays_model_of
 
@@ -290,11 +290,3 @@ def process(module: Sequence[str], log: Path, environment: Mapping[str, str]) ->
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from bench.ports import free_port
 from tests.deploy.compose import (
     OURS,
     ROOT,
@@ -30,7 +31,7 @@ from tests.deploy.compose import (
     instructions,
     mounts_of,
 )
-from tests.kit.servers import Postgres, _folder, found, free_port
+from tests.kit.servers import Postgres, _folder, found
 
 WAIT_S = 60.0
 LISTENING = {

@@ -7,8 +7,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from bench.ports import free_port
 from proxy.config.load import parse
-from tests.cli.starting import environment, free_port, started
+from tests.cli.starting import environment, started
 from tests.deploy.compose import DOCKERFILE, OURS, ROOT, SERVICES, instructions
 
 HADOLINT = Path(sys.executable).parent / "hadolint"

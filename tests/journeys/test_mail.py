@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.kit.journey import Client, Provider, Served, ask, provider
-from tests.kit.mail_server import Mailbox, free_port, mailbox
+from tests.kit.mail_server import Mailbox, mailbox
 from tests.kit.town import HAIKU, Town, costs, town, town_text
 
 WAIT_S = 60.0

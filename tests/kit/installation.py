@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.ports import free_port
 from proxy.cli import migrate
 from proxy.cli.key import run as key_command
 from tests.kit.running import KEY, ROOT, until
-from tests.kit.servers import Postgres, Redis, free_port
+from tests.kit.servers import Postgres, Redis
 
 GATEWAYS = 2
 WORKERS = 2
@@ -24,6 +25,7 @@ CLAUDE = "anthropic.claude-haiku-4-5"
 KIMI = "moonshot.kimi-k2-thinking"
 START_S = 30.0
 STOP_S = 20.0
+LOG_END_MAX = 4_000
 
 _HEAD = """
 [server]
@@ -79,6 +81,10 @@ class Process:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_bytes()[-LOG_END_MAX:].decode("utf-8", "replace")
 
     def end(self, how: signal.Signals) -> None:
         """Send the signal and wait for the end."""
@@ -191,6 +197,7 @@ def installation(
     finally:
         for process in reversed(processes):
             process.end(signal.SIGTERM)
+            print(process.log, process.said(), sep="\n")  # pytest shows it with a failure only
 
 
 def _config(place: Path, database: str, counters: str, ports: list[int]) -> str:

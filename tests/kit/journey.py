@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.ports import free_port
 from proxy.assembly.house import House
 from proxy.auth.keys import NOISE_BYTES, digest, mint, shown_prefix
 from proxy.config.load import load
@@ -534,9 +535,7 @@ class Served:
 
     def start(self) -> None:
         """Return when it answers."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         with (self._folder / "gateway.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [

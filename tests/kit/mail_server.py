@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import email
 import email.policy
-import socket
 import ssl
 import threading
 import warnings
@@ -20,6 +19,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from bench.ports import free_port
 from tests.kit.running import until
 
 CERTIFICATE = Path(__file__).parents[1] / "cli" / "loopback.pem"
@@ -160,14 +160,6 @@ class Mailbox:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
         return context
-
-
-def free_port() -> int:
-    """A port nobody has now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
 
 
 @contextlib.contextmanager

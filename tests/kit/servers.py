@@ -25,6 +25,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
+
 START_S = 30.0
 STOP_S = 15.0
 TRIES = 5
@@ -63,13 +65,6 @@ def _wanted(program: str) -> str:
             pytrace=False,
         )
     return str(at)
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 _GUARD = ["/bin/sh", "-c", 'read _; kill -QUIT "$0"; sleep 1; rm -rf "$1"']

@@ -9,6 +9,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.domain.tally import Tally
 from proxy.upstream.connection import Broken, Connection
 from tests.kit.patience import examples
 
@@ -42,17 +43,15 @@ class Wire:
 class Ear:
     """Hears a stream; once it began, lets plain events go by, as the relay does."""
 
-    passed_bytes = 0
-    passed_events = 0
-
     def __init__(self, connection: Connection) -> None:
         self.body = b""
         self.ends = 0
+        self.tally = Tally()
         self.connection = connection
 
     def head_received(self, status: int, headers: dict[bytes, bytes]) -> None:
         assert status == 200
-        self.connection.forward(self.frame_forwarded, b"event: content_block_delta\n", self)
+        self.connection.forward(self.frame_forwarded, b"event: content_block_delta\n", self.tally)
 
     def frame_forwarded(self, frame: bytes) -> None:
         size, data = frame.removesuffix(b"\r\n").split(b"\r\n", 1)
@@ -136,4 +135,4 @@ def test_a_body_that_imitates_frames_is_not_taken_for_them() -> None:
 
 def test_events_in_chunks_of_their_own_go_by_without_being_read() -> None:
     ear = heard([HEAD + frame(DELTA, False), *[frame(DELTA, False)] * 3, b"0\r\n\r\n"])
-    assert (ear.passed_events, ear.body, ear.ends) == (3, DELTA * 4, 1)
+    assert (ear.tally.passed_events, ear.body, ear.ends) == (3, DELTA * 4, 1)

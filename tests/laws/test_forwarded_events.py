@@ -100,6 +100,6 @@ def test_most_of_a_stream_does_take_the_short_way() -> None:
     frames = [frame(event, False) for event in [*events, chunk({}, "stop"), usage(), DONE]]
     client = Client(make_pipe(), forwards=True).hears([HEAD, *frames, b"0\r\n\r\n"])
     # The first of each kind is what the shape is learned from.
-    assert client.forwarded == client.pipe.passed_events == 10
+    assert client.forwarded == client.pipe.tally.passed_events == 10
     assert client.pipe.said_all is False
     check_stream(client.out)

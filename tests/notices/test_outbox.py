@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
+from bench.ports import free_port
 from proxy.domain.fault import Fault, Kind
 from proxy.domain.letter import Letter
 from proxy.notices.outbox import LETTERS_PER_ROUND, Outbox, Patience
 from proxy.storage.letters import Letters
 from proxy.storage.users import Users
-from tests.kit.mail_server import Mailbox, free_port, mailbox
+from tests.kit.mail_server import Mailbox, mailbox
 from tests.notices.workspace import QUICK, Workspace
 
 WAIT_S = 30.0

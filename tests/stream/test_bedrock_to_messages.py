@@ -257,10 +257,10 @@ def test_the_short_way_says_the_same_as_the_long_one() -> None:
         out = rewriter(frame) if rewriter is not None else None
         taken += out is not None
         assert (short.feed(frame) if out is None else out) == expected
-        assert short.passed_events == long.passed_events
+        assert short.tally.passed_events == long.tally.passed_events
         assert short.held_bytes == long.held_bytes
     assert taken > 1
-    assert (short.usage, short.passed_bytes) == (long.usage, long.passed_bytes)
+    assert (short.usage, short.tally.passed_bytes) == (long.usage, long.tally.passed_bytes)
     assert short.rewriter is None
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.fault import Fault
-from proxy.stream.pipe import WholeReply
 from proxy.stream.repaired_reply import repaired_reply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.seal import ThinkingSeal
 from tests.kit.asked import make_asked
 from tests.kit.patience import examples

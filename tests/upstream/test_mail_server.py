@@ -7,9 +7,10 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from bench.ports import free_port
 from proxy.domain.letter import Away, Fate, Letter, PutOff, Refused, Sent
 from proxy.upstream.mail_server import MailAccount, MailServer
-from tests.kit.mail_server import CERTIFICATE, PASSWORD, USER, Mailbox, free_port, mailbox
+from tests.kit.mail_server import CERTIFICATE, PASSWORD, USER, Mailbox, mailbox
 
 LETTER = Letter(
     id="invitation.user_1.a1",

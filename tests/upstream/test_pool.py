@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.ports import free_port
 from proxy.domain.fault import Fault, Kind, Source
 from proxy.upstream.connection import Connection
 from proxy.upstream.pool import DRAIN_TIMEOUT_S, WARM_AGAIN_S, Pool, PoolLimits
@@ -131,14 +132,6 @@ async def pond_at(
             task.cancel()
         await asyncio.gather(*pond.tasks, return_exceptions=True)
         await until(lambda: pond.pool.open_count == 0)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 async def exchange(connection: Connection) -> Ear:

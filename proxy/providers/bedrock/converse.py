@@ -22,7 +22,7 @@ from proxy.providers.openai_chat.request import chat_request, counting_request
 from proxy.stream.broken import broken
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.converse_to_messages import ConverseMessages
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.body import Body
 from proxy.wire.converse import completion_of
 from proxy.wire.http import Piece

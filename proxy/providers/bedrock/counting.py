@@ -11,7 +11,7 @@ import msgspec
 from proxy.domain.usage import Usage
 from proxy.stream.broken import broken
 from proxy.stream.chat_usage import COUNT_MAX
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.aws_fault import exception_name
 from proxy.wire.chat_error import read_said
 from proxy.wire.messages import count_body

@@ -16,7 +16,7 @@ from proxy.providers.bedrock.lessons import BedrockLessons
 from proxy.providers.compat_lessons import without_fields
 from proxy.stream.bedrock_reply import bedrock_reply
 from proxy.stream.bedrock_to_messages import BedrockMessages
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.artefacts import bears_artefacts, without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.http import Piece

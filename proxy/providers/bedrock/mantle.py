@@ -19,7 +19,7 @@ from proxy.providers.bedrock.faults import bedrock_fault, not_served
 from proxy.providers.compat_lessons import CompatLessons, without_betas, without_fields
 from proxy.stream.passed_reply import passed_reply
 from proxy.stream.passthrough import Passthrough
-from proxy.stream.pipe import WholeReply
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.artefacts import bears_artefacts, without_artefacts
 from proxy.wire.body import Body
 from proxy.wire.fault_body import read_error_body

@@ -21,7 +21,8 @@ from proxy.stream.broken import broken
 from proxy.stream.chat_reply import whole_reply
 from proxy.stream.chat_to_messages import ChatToMessages
 from proxy.stream.chat_usage import COUNT_MAX
-from proxy.stream.pipe import Pipe, WholeReply
+from proxy.stream.pipe import Pipe
+from proxy.stream.whole_reply import WholeReply
 from proxy.wire.body import Body
 from proxy.wire.http import Origin, Piece
 from proxy.wire.messages import count_body
