@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from proxy.assembly.house import House
 from proxy.cli.finding import Finding
-from proxy.cli.process import keep_freed_memory, raise_file_limit
+from proxy.cli.process import keep_freed_memory, raise_file_limit, return_start_memory
 from proxy.cli.provider_visit import trusted
 from proxy.cli.systemd import inherited, notify
 from proxy.cli.workers import Workers
@@ -115,6 +115,7 @@ async def work(settings: Settings, read: Read, name: str, listening: socket.sock
     """One worker's whole life."""
     house = House(settings, os.environ, name, reread=lambda: _reread(house, read))
     await house.open(listening)
+    return_start_memory()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     changed = asyncio.Event()

@@ -29,18 +29,20 @@ _SMALL_BYTES: Final = 512
 
 class _Asset(NamedTuple):
     content_type: str
-    plain: bytes
-    packed: bytes
+    body: bytes
+    is_packed: bool
 
 
 class Assets:
-    """All of them, read and packed once. `folder` is where they are this time."""
+    """All of them, read and packed once, and kept packed alone: plain they are 1 MB, and every
+    browser takes them packed. `folder` is where they are this time."""
 
     def __init__(self) -> None:
-        self._assets = {name: _packed(name, body) for name, body in _bodies()}
+        self._assets: dict[str, _Asset] = {}
         digest = hashlib.blake2b(digest_size=8)
-        for name, asset in sorted(self._assets.items()):
-            digest.update(name.encode() + b"\0" + asset.plain)
+        for name, body in sorted(_bodies()):
+            digest.update(name.encode() + b"\0" + body)
+            self._assets[name] = _packed(name, body)
         self.folder = f"{BASE}/{digest.hexdigest()}"
 
     async def read(self, request: web.Request) -> web.StreamResponse:
@@ -56,10 +58,12 @@ class Assets:
             "Cross-Origin-Resource-Policy": "same-origin",
             "Vary": "Accept-Encoding",
         }
-        body = asset.plain
-        if "gzip" in request.headers.get("accept-encoding", "") and asset.packed:
-            headers["Content-Encoding"] = "gzip"
-            body = asset.packed
+        body = asset.body
+        if asset.is_packed:
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                headers["Content-Encoding"] = "gzip"
+            else:
+                body = gzip.decompress(body)
         return web.Response(
             body=body, content_type=asset.content_type, charset="utf-8", headers=headers
         )
@@ -80,6 +84,7 @@ def _bodies() -> Iterator[tuple[str, bytes]]:
 
 def _packed(name: str, body: bytes) -> _Asset:
     kind = _TYPES[name.rpartition(".")[2]]
+    if len(body) <= _SMALL_BYTES:
+        return _Asset(kind, body, is_packed=False)
     # Same bytes at every start: mtime is left out.
-    packed = gzip.compress(body, 6, mtime=0) if len(body) > _SMALL_BYTES else b""
-    return _Asset(kind, body, packed)
+    return _Asset(kind, gzip.compress(body, 6, mtime=0), is_packed=True)
