@@ -8,8 +8,9 @@ from bench.coalescing import AUTOMATIC, OFF, Seen, measured, switched_off, writt
 def test_both_gateways_carry_the_streams_whole() -> None:
     seen = measured(20, [0, 1], rounds=1, duration_s=1.0)
     assert set(seen) == {(beside, name) for beside in (0, 1) for name in (OFF, AUTOMATIC)}
-    for (window,) in seen.values():
+    for (beside, _), (window,) in seen.items():
         assert window.events_per_s > 20 * 50 / 2 and window.cpu_us > 0
+        assert beside or not window.stalled  # taken by others, a CPU may well keep one waiting
 
 
 def test_the_switch_is_off_for_those_started_inside_alone() -> None:
